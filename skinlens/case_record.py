@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Optional
 
 from skinlens.errors import SkinLensError
+from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import (
     Case,
     CheckResult,
@@ -17,6 +18,7 @@ from skinlens.records import (
     Prediction,
     QualityReport,
     Sex,
+    Target,
     Visit,
 )
 
@@ -34,6 +36,16 @@ class Analysis:
     prediction: Prediction
     features: Features | None = None
     """Features to search similar cases by; None for a stored case that was opened: it was read at another time."""
+
+    @property
+    def first_target(self) -> Target:
+        """Class that is explained until another is chosen, and the class that it is contrasted with.
+
+        Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
+        """
+        if self.quality.reliable and self.prediction.above_melanoma_threshold:
+            return Target(MELANOMA, NEVUS)
+        return Target(self.prediction.top.code)
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ PARAMETERS: Mapping[str, Parameter] = {
         240,
         f"measured on your own cases where there are any; else {_YOURS}",
     ),
-    "cost_per_hour": Parameter("Cost of an hour of the clinician", "a currency", 100, 0, 10_000, _YOURS),
-    "cost_per_excision": Parameter("Cost of an excision with histology", "a currency", 200, 0, 100_000, _YOURS),
+    "cost_per_hour": Parameter("Cost of an hour of the clinician", "in your currency", 100, 0, 10_000, _YOURS),
+    "cost_per_excision": Parameter("Cost of an excision with histology", "in your currency", 200, 0, 100_000, _YOURS),
     "prevalence": Parameter(
         "Melanomas among the lesions",
         "share",
@@ -194,10 +194,12 @@ def impact_words(result: Impact) -> tuple[str, ...]:
     """The result in sentences; they say that it is arithmetic on the inputs."""
     hours = _saved(result.hours_saved, "{amount} hours a year {side}", "less")
     excisions = _saved(result.excisions_avoided, "{amount} {side} a year", "fewer")
+    time_money = _money(result.hours_saved, result.time_value)
+    excision_money = _money(result.excisions_avoided, result.excision_value)
     return (
-        f"Time, under these inputs: {hours} for {grouped(result.lesions)} lesions{_money(result.time_value)}.",
+        f"Time, under these inputs: {hours} for {grouped(result.lesions)} lesions{time_money}.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{excisions} ({grouped(result.excisions_before)} today){_money(result.excision_value)}.",
+        f"{excisions} ({grouped(result.excisions_before)} today){excision_money}.",
         f"{capital(MISSED)}: {_amount(result.melanomas_missed, turned=False)} of {grouped(result.melanomas)} a year "
         f"({grouped(result.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
@@ -215,12 +217,13 @@ def _saved(saving: Estimate, form: str, less: str) -> str:
     return f"no change on average (from {form.format(amount=more, side='more')} to {fewer} {less})"
 
 
-def _money(value: Estimate) -> str:
-    """What is saved, or spent, in the currency of the inputs; nothing where it rounds to nothing."""
-    if grouped(abs(value.value)) == "0":
+def _money(saving: Estimate, value: Estimate) -> str:
+    """Worth of a saving, or cost of a loss, in the currency of the inputs; nothing where either rounds to nothing."""
+    if "0" in {grouped(abs(saving.value)), grouped(abs(value.value))}:
         return ""
-    spent = value.value < 0
-    return f", {_amount(value, turned=spent)} of your currency {'spent' if spent else 'saved'} a year"
+    lost = value.value < 0
+    amount = _amount(value, turned=lost)
+    return f", at a cost of {amount} in your currency" if lost else f", worth {amount} in your currency"
 
 
 def _amount(estimate: Estimate, *, turned: bool) -> str:

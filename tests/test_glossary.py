@@ -60,7 +60,7 @@ MODULES = tuple(_MODULES.split())
 """Modules that have another name now. ``store/archive.py`` is a backup's archive, not the page of the cases."""
 OTHERS = {"vendor"}
 BRITISH = re.compile(
-    r"colour|centre|centerd|grey|behaviour|favour|licence|neighbour|labelled|modelled|artefact|catalogue"
+    r"colour|centre|tumour|fibre|[^a-z]metres?|millimetre|centerd|grey|behaviour|favour|licence|neighbour|labelled|modelled|artefact|catalogue"
     r"|analys(?:e|ed|er|ing)(?![a-z])"
     r"|(?:normal|random|organ|recogn|optim|initial|summar|serial|maxim|minim|token|visual|author|general|standard|quant"
     r"|final|synchron|pseudonym|anonym)is(?:e|ing|ation)",

@@ -60,9 +60,9 @@ def test_intervals_are_carried_through_by_their_ends() -> None:
 def test_the_words_promise_nothing_and_name_what_is_lost() -> None:
     said = impact_words(impact(ImpactInputs(YEAR, {"specificity": (0.65, 0.75)})))
     assert said == (
-        "Time, under these inputs: 58 hours a year less for 2,300 lesions, 6,900 of your currency saved a year.",
+        "Time, under these inputs: 58 hours a year less for 2,300 lesions, worth 6,900 in your currency.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: 207 (104–311) fewer a year (828 "
-        "today), 41,400 (20,700–62,100) of your currency saved a year.",
+        "today), worth 41,400 (20,700–62,100) in your currency.",
         "Melanomas below the cut-off: 12 of 230 a year (23 missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )
@@ -71,7 +71,7 @@ def test_the_words_promise_nothing_and_name_what_is_lost() -> None:
     )
     assert slower[0] == (
         "Time, under these inputs: 77 (-38 to 115) hours a year more for 2,300 lesions, "
-        "9,200 (-4,600 to 13,800) of your currency spent a year."
+        "at a cost of 9,200 (-4,600 to 13,800) in your currency."
     )
     assert "207 more a year" in slower[1]
 

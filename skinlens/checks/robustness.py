@@ -19,13 +19,13 @@ import numpy as np
 from PIL import Image
 
 from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, SHARED_HELP, hottest_iou, spearman
-from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
+from skinlens.checks.contract import Found, MapCheck, Row, Subject
 from skinlens.explain import METHODS, explain_again
 from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
-from skinlens.records import CheckResult, Explanation, Heatmap, Photo, Pixels, Progress
+from skinlens.records import CheckResult, Explanation, Heatmap, Photo, Pixels, Progress, Target
 from skinlens.wording.naming import capital
 from skinlens.wording.records import target_words
 
@@ -115,9 +115,10 @@ The prediction may change with the photo, and then its map should change too; so
 
     def note(self, results: Sequence[CheckResult]) -> str:
         probs = [change["prob"] for result in results for change in result.figures["changes"]]
+        of_class = target_words(Target(results[0].label))
         return (
-            f"Meanwhile the model's probability of {target_words(target_of(results[0]))} was {percent(min(probs))} to "
-            f"{percent(max(probs))}; on the photo as it is, {percent(results[0].figures['prob'])}."
+            f"Meanwhile the model's probability of {of_class} was {percent(min(probs))} to {percent(max(probs))}; on "
+            f"the photo as it is, {percent(results[0].figures['prob'])}."
         )
 
     def summary(self, result: CheckResult) -> str:

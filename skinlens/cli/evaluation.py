@@ -29,7 +29,7 @@ class _Split(click.ParamType[str | Path]):
 @click.option("--test", is_flag=True, help="Train none, measure the one that is there on test: once for a release.")
 @options.weights
 def train_segmentation(*, test: bool, weights: Path | None) -> int:
-    """Train the segmentation head for a release and add it to that; needs SKINLENS_HAM10000."""
+    """Train the segmentation head for a release and add it to that; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.evaluation.segmentation import measure, train_and_measure
 
     if test:
@@ -42,7 +42,7 @@ def train_segmentation(*, test: bool, weights: Path | None) -> int:
 @click.command("context-fit")
 @options.weights
 def context_fit(*, weights: Path | None) -> int:
-    """Fit the change by age, sex and site, and add it to a release; needs SKINLENS_HAM10000."""
+    """Fit the change by age, sex and site, and add it to a release; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.evaluation.patient_context import fit_release
     from skinlens.training.ham10000 import dataset_folder, load_index, metadata_path
 
@@ -68,7 +68,7 @@ def context_fit(*, weights: Path | None) -> int:
     is_flag=False,
     flag_value=200,
     metavar="[N]",
-    help="Measure the explanation methods instead, on N photos of val (200); needs SKINLENS_HAM10000.",
+    help="Measure the explanation methods instead, on N photos of val (200); needs HAM10000 (SKINLENS_HAM10000).",
 )
 @click.option(
     "--invariance",
@@ -137,7 +137,7 @@ def _invariance(
 )
 @options.weights
 def ablation(*, runs: Path, json_path: Path, anew: bool, train: bool, weights: Path | None) -> int:
-    """The table of all runs under both protocols; needs SKINLENS_HAM10000."""
+    """The table of all runs under both protocols; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.evaluation.ablation import ablation as tabulate
     from skinlens.evaluation.ablation import summary
     from skinlens.evaluation.ablation_runs import train_missing

@@ -20,9 +20,11 @@ from skinlens.formatting import duration, percent
 from skinlens.inference.patient_context import PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
-from skinlens.records import Method
+from skinlens.records import Method, Target
 from skinlens.wording.quality import UNRELIABLE
 from skinlens.wording.verdict import CONTEXT_PRIOR
+
+LABEL_HELP = "Class to explain; by default melanoma rather than nevus where it is flagged, else the most probable one."
 
 
 class _Methods(click.ParamType[list[Method], str]):
@@ -45,7 +47,11 @@ def _explaining(command: options.Command) -> options.Command:
         click.option(
             "--contrast-with", "--against", type=click.Choice(CODES), help="Contrast the class with this one."
         ),
-        click.option("--label", type=click.Choice(CODES), help="Class to explain; the most probable by default."),
+        click.option(
+            "--label",
+            type=click.Choice(CODES),
+            help="Class to explain; by default melanoma rather than nevus where it is flagged, else the most probable.",
+        ),
         click.option(
             "--methods",
             type=_Methods(),
@@ -128,11 +134,11 @@ def explain_photo(
     analysis = pipeline.analyze_file(photo, classifier)
     if not analysis.quality.reliable:
         print(f"{photo}: {UNRELIABLE}", file=sys.stderr)
-    label = label or analysis.prediction.top.code
+    target = _target(analysis, label, contrast_with)
     out.mkdir(parents=True, exist_ok=True)
     maps = []
     for method in methods:
-        explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
+        explanation = explain(method, classifier, analysis.photo, target.label, params=_params(target))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
         Image.fromarray(photo_result.picture_of(explanation, pixels, classifier)).save(stem.with_suffix(".png"))
@@ -177,9 +183,9 @@ def report(
     """The report of a photo as PDF."""
     classifier = pipeline.load_classifier(weights)
     analysis = pipeline.analyze_file(photo, classifier)
-    label = label or analysis.prediction.top.code
+    target = _target(analysis, label, contrast_with)
     explanations = [
-        explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
+        explain(method, classifier, analysis.photo, target.label, params=_params(target))
         for method in (methods if annex else ())  # the maps are in the annex alone
     ]
     out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex))
@@ -187,8 +193,15 @@ def report(
     return 0
 
 
-def _params(contrast_with: str | None) -> dict[str, str]:
-    return {CONTRAST_WITH: contrast_with} if contrast_with else {}
+def _target(analysis: Analysis, label: str | None, contrast_with: str | None) -> Target:
+    """As asked for; without either option the one that the app explains first."""
+    if label is None and contrast_with is None:
+        return analysis.first_target
+    return Target(label or analysis.prediction.top.code, contrast_with or "")
+
+
+def _params(target: Target) -> dict[str, str]:
+    return {CONTRAST_WITH: target.contrast_with} if target.contrast_with else {}
 
 
 def _bundled(weights: Path | None) -> bool:

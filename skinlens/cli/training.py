@@ -21,7 +21,7 @@ from skinlens.cli import options
     help="paper: the paper's own, leaky, one (copies of one photo on both sides), to show what the leak is worth.",
 )
 def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: Literal["lesion", "paper"]) -> int:
-    """Run or resume a recipe; needs SKINLENS_HAM10000."""
+    """Run or resume a recipe; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.training.run import run_name, train_recipe
 
     run = run_folder or Path("runs") / run_name(recipe, seed, protocol)
@@ -48,7 +48,7 @@ def average(run_folders: Sequence[Path], *, shares: Sequence[float], out: Path) 
 @click.option("--version", default=skinlens.__version__, help="Of the release.")
 @click.option("--note", default="", help="For the manifest: what the recipe does not say of this run.")
 def export(run_folder: Path, *, out: Path, version: str, note: str) -> int:
-    """Quantize and calibrate a run's best weights; needs SKINLENS_HAM10000."""
+    """Quantize and calibrate a run's best weights; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.quantization.release_builder import export as build_release
     from skinlens.training.ham10000 import dataset_folder, load_index
 
@@ -65,7 +65,7 @@ def export(run_folder: Path, *, out: Path, version: str, note: str) -> int:
 @click.option("--version", required=True, help="Of the new release.")
 @click.option("--note", default="", help="For the manifest.")
 def recalibrate(release: Path, *, turns: str, out: Path, version: str, note: str) -> int:
-    """Serve a release as the mean over quarter turns, calibrated anew; needs SKINLENS_HAM10000."""
+    """Serve a release as the mean over quarter turns, calibrated anew; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.quantization.recalibration import recalibrate as write_release
     from skinlens.training.ham10000 import dataset_folder, load_index
 
@@ -80,7 +80,7 @@ def recalibrate(release: Path, *, turns: str, out: Path, version: str, note: str
 @click.argument("run_folder", type=options.FILE, metavar="RUN")
 @options.json_file(Path("docs/quantization-sensitivity.json"))
 def sensitivity(run_folder: Path, *, json_path: Path) -> int:
-    """The accuracy that each group of layers costs in eight bits, and a picture; needs SKINLENS_HAM10000."""
+    """The accuracy that each group of layers costs in eight bits, and a picture; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.quantization.sensitivity import sensitivity as measure
     from skinlens.quantization.sensitivity import write
     from skinlens.training.ham10000 import dataset_folder, load_index

@@ -72,7 +72,7 @@ def test_answers_against_histology_come_with_intervals(agreed: AppTest, skinlens
 
     number = saved(store, analyses(4)[3], "P-4")  # of which the clinician said nothing
     edit(store, number, histology=Histology("nv"), expected_version=store.case(number).visit.version)
-    assert "Not counted: 1 lesion without a clear answer of yours." in read(agreed.run())
+    assert "Not counted for you: 1 lesion with histology but without a clear answer." in read(agreed.run())
 
 
 def test_every_input_of_the_calculator_can_be_changed(agreed: AppTest) -> None:
@@ -83,6 +83,6 @@ def test_every_input_of_the_calculator_can_be_changed(agreed: AppTest) -> None:
     assert "1,840 lesions" in read(agreed)
     agreed.text_input(key="impact_lesions_per_week").input("100").run()
     agreed.text_input(key="impact_minutes_with").input("3,0").run()
-    assert "230 hours a year less for 4,600 lesions, 23,000 of your currency saved a year" in read(agreed)
+    assert "230 hours a year less for 4,600 lesions, worth 23,000 in your currency" in read(agreed)
     agreed.text_input(key="impact_cost_per_hour").input("200").run()
-    assert "46,000 of your currency saved a year" in read(agreed)
+    assert "worth 46,000 in your currency" in read(agreed)

@@ -61,7 +61,8 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
             y=[short(code) for code in codes],
             text=[[str(count) for count in row] for row in counts],
             texttemplate="%{text}",
-            colorscale="Cividis",
+            textfont={"color": "#14222b"},
+            colorscale=[[0, "#eef3f8"], [1, "#6fa8d6"]],  # on each of them the numbers have a contrast of 6 : 1 or more
             zmin=0,
             zmax=1,
             showscale=False,
@@ -83,9 +84,10 @@ def short(code: str, count: int | None = None) -> str:
 
 def calm(figure: go.Figure, height_px: int) -> go.Figure:
     """The look that all charts share: readable letters, the legend above, nothing that moves under a finger."""
+    named = sum(bool(trace.name) and trace.showlegend is not False for trace in figure.data)
     figure.update_layout(
         height=height_px,
-        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        margin={"l": 8, "r": 16, "t": 40 if named > 1 else 8, "b": 8},  # the legend's line, also on a phone
         font={"size": 15},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}},
         dragmode=False,

@@ -10,7 +10,7 @@ BLUE, ORANGE, YELLOW, GRAY = "#4289b8", "#c9552b", "#d9991e", "#7f8d92"
 """Each is seen on light and on dark."""
 
 
-def error_bar(estimates: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+def error_bar(estimates: Sequence[Mapping[str, float | None]], color: str = GRAY) -> dict[str, Any]:
     """Plotly's error bar from each ``value`` to its ``low`` and ``high``; nothing where there is none."""
 
     def between(low: float | None, high: float | None) -> float:
@@ -22,5 +22,5 @@ def error_bar(estimates: Sequence[Mapping[str, float | None]]) -> dict[str, Any]
         "array": [between(entry["value"], entry["high"]) for entry in estimates],
         "arrayminus": [between(entry["low"], entry["value"]) for entry in estimates],
         "thickness": 1.5,
-        "color": GRAY,
+        "color": color,
     }

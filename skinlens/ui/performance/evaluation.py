@@ -169,7 +169,8 @@ def subgroups() -> None:
     part = right.selectbox(
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
     )
-    groups = evaluation["subgroups"][trait]
+    everything = evaluation["subgroups"][trait]
+    groups = [group for group in everything if (group[part] or {}).get("low") is not None]
     names = [f"{capital(group['group'])} ({grouped(group['n'])})" for group in groups]
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
@@ -177,7 +178,7 @@ def subgroups() -> None:
         "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
-        f"{photos(evaluation)}; in brackets: photos. Lines: 95 % range. Groups too small for a figure are left out. "
+        f"{photos(evaluation)}; in brackets: photos. Lines: 95 % range. Groups too small for a range are left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
     with st.expander("All figures of these parts"):
@@ -191,7 +192,7 @@ def subgroups() -> None:
                     grouped(group["melanomas"]),
                     *(estimate(group[key]) for key in PARTS),
                 )
-                for group in groups
+                for group in everything
             ],
         )
 

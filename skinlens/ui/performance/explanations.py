@@ -227,7 +227,7 @@ def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], met
         y=[title],
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": 13},
-        error_x=error_bar([figure]),
+        error_x=error_bar([figure], color),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
 
@@ -249,7 +249,7 @@ def _model_randomization(evaluation: Mapping[str, Any]) -> go.Figure:
             mode="lines+markers",
             line={"color": color},
             marker={"symbol": symbol, "size": 12},
-            error_y=error_bar(steps),
+            error_y=error_bar(steps, color),
             hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
         )
     chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)

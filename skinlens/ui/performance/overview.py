@@ -120,7 +120,8 @@ def per_class() -> None:
     st.header("Confusion matrix")
     st.plotly_chart(figures.confusion_chart(first), config=STATIC, key="confusion", alt="Confusion matrix")
     st.caption(
-        "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; light: many."
+        "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; the "
+        "darker, the larger the share of their row."
     )
 
 
@@ -164,6 +165,12 @@ def limits() -> None:
     st.markdown("\n".join(f"- {sentence}" for sentence in (*CONDITIONS[:-1], *LIMITS)))
 
 
+def _more_sources(release: Mapping[str, Any]) -> str:
+    """Further data sets that the release was trained on, as its recipe names them."""
+    names = [source.get("name") or source["folder"] for source in release["recipe"].get("sources", ())]
+    return "".join(f"; {data_set(name)}" for name in names)
+
+
 def versions(release: Mapping[str, Any]) -> None:
     model_ref = cache.classifier().engine.model_ref
     widgets.fields(
@@ -173,8 +180,9 @@ def versions(release: Mapping[str, Any]) -> None:
             "SHA-256": model_ref.sha256,
             "Parameters": grouped(release["parameters"]),
             "Program": f"SkinLens {__version__}",
-            "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
-            "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",
+            "License of the model": "CC BY-NC 4.0, for non-commercial use, like HAM10000, on which it was trained",
+            "Training photos": f"Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)"
+            f"{_more_sources(release)}",
         }
     )
     agreed = cache.store().disclaimer_acknowledged_at()

@@ -50,27 +50,27 @@ def outcomes(store: CaseStore) -> None:
         for who, table in (("You", comparison.clinician), ("The model", comparison.model))
         for row in _rows(who, table)
     ]
-    if not rows:
-        st.markdown("No lesion with histology is stored yet. Enter it on the page of a case, under “Histology”.")
-    else:
+    left_out = _left_out(comparison)
+    if rows:
         widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
         st.caption(BIASED)
-        if left_out := _left_out(comparison):
-            st.caption(left_out)
+    elif not left_out:
+        st.markdown("No lesion with histology is stored yet. Enter it on the page of a case, under “Histology”.")
+    if left_out:
+        st.caption(left_out)
     _agreement(comparison)
 
 
 def _left_out(comparison: Comparison) -> str:
-    """Lesions with histology that no figure counts, and why; empty where there are none."""
-    parts = [
-        f"{counted(table.unanswered, 'lesion')} {why}"
-        for table, why in (
-            (comparison.clinician, "without a clear answer of yours"),
-            (comparison.model, "with an unreliable photo"),
+    """Lesions with histology that the figures of one of the two do not count, and why; empty where there are none."""
+    return " ".join(
+        f"Not counted for {whom}: {counted(table.unanswered, 'lesion')} with histology {why}."
+        for whom, table, why in (
+            ("you", comparison.clinician, "but without a clear answer"),
+            ("the model", comparison.model, "but an unreliable photo"),
         )
         if table.unanswered
-    ]
-    return f"Not counted: {' and '.join(parts)}." if parts else ""
+    )
 
 
 def _rows(who: str, table: TwoByTwo) -> list[tuple[str, ...]]:

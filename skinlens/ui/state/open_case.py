@@ -12,7 +12,7 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis, CaseRecord
 from skinlens.errors import Conflict
 from skinlens.explain import CONTRAST_WITH, METHODS
-from skinlens.labels import MELANOMA, NEVUS
+from skinlens.labels import MELANOMA
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.roles import may
 from skinlens.store import CaseStore, NewVisit
@@ -245,17 +245,6 @@ def take_down(opened: OpenCase) -> None:
     now = {str(key): value for key, value in st.session_state.items()}
     mine = {key: value for key, value in now.items() if key.startswith("case_") and key.endswith(f"-{opened.token}")}
     opened.typed = {**opened.typed, **mine}
-
-
-def explained_first(opened: OpenCase) -> tuple[str, str]:
-    """The class that is explained until another is chosen, and what it is contrasted with (empty: nothing).
-
-    Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
-    """
-    quality, prediction = opened.analysis.quality, opened.analysis.prediction
-    if quality.reliable and prediction.above_melanoma_threshold:
-        return MELANOMA, NEVUS
-    return prediction.top.code, ""
 
 
 def labels_first(opened: OpenCase) -> tuple[str, ...]:

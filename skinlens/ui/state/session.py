@@ -11,7 +11,7 @@ from skinlens.errors import CaseNotFound, StoreError
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import access, address, cache, drafts, equal_maps, messages, open_case, tabs
+from skinlens.ui.state import access, address, cache, drafts, equal_maps, messages, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
@@ -346,7 +346,8 @@ def _open(opened: OpenCase) -> None:
         drafts.here().photos.append(token)  # a new photo that is left for a stored case waits in this tab
     _drop_unsaved()
     if not opened.label:
-        opened.label, opened.contrast_with = open_case.explained_first(opened)
+        target = opened.analysis.first_target
+        opened.label, opened.contrast_with = target.label, target.contrast_with
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}
     opened.tab = tabs.here()
