@@ -72,10 +72,18 @@ def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
             "away, and the one that is kept in recipes/results takes its place."
         )
     missing = [run for run in RUNS if not finished(folder_of(runs, run), settings[run])]
+    asked = {settings[run].distillation.teacher for run in missing}
+    missing = [run for run in RUNS if run in missing or _is_without_weights(folder_of(runs, run), asked)]
     for number, run in enumerate(missing, 1):
         say(f"Run {number} of {len(missing)}: {folder_of(runs, run).name}")
         train_recipe(recipes / f"{run.recipe}.toml", folder_of(runs, run), run.seed, run.protocol)
     return [folder_of(runs, run) for run in missing]
+
+
+def _is_without_weights(folder: Path, asked: set[str]) -> bool:
+    """Whether a finished run teaches one that is missing, and its weights were not kept."""
+    weights = folder / "best.pt"
+    return weights.resolve() in {Path(path).resolve() for path in asked if path} and not weights.is_file()
 
 
 def folder_of(runs: Path, run: Run) -> Path:

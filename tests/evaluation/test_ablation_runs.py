@@ -4,6 +4,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from skinlens.errors import DatasetError, RecipeError
 from skinlens.evaluation import ablation_runs
 from skinlens.evaluation.ablation_rows import ROWS
 from skinlens.evaluation.ablation_runs import RUNS, SEEDS, STAGES, restore_results, train_missing
+from skinlens.training.loop import PREDICTIONS, write_predictions
 from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.sources import load_source
 from tests.tiny_release import RECIPE
@@ -67,6 +69,24 @@ def test_what_is_missing_is_trained_first_seeds_first(recipes: Path, asked: list
     assert asked == [folder.name for folder in folders] == expected
     assert said[0] == f"Run 1 of {len(RUNS) - 1}: teacher_reduced"
     assert train_missing(recipes, runs, said.append) == []
+
+
+def test_a_teacher_whose_weights_were_not_kept_is_trained_again_where_it_is_asked(
+    recipes: Path, asked: list[str]
+) -> None:
+    runs = Path("runs")
+    train_missing(recipes, runs)
+    asked.clear()
+    teacher, logits = runs / "teacher_reduced", np.zeros((1, 7), np.float32)
+    write_predictions(
+        teacher / PREDICTIONS, load_recipe(recipes / "teacher_reduced.toml"), logits, np.zeros(1, np.int64)
+    )
+    (teacher / "best.pt").unlink()
+    assert train_missing(recipes, runs) == []
+    shutil.rmtree(runs / "hsb-seed2")
+    assert [folder.name for folder in train_missing(recipes, runs)] == ["hsb-seed2"]
+    shutil.rmtree(runs / "kd_multi-seed3")
+    assert [folder.name for folder in train_missing(recipes, runs)] == ["teacher_reduced", "kd_multi-seed3"]
 
 
 def test_a_kept_result_is_put_back_also_after_a_copy_that_was_broken_off(recipes: Path) -> None:
