@@ -5,7 +5,6 @@ The second teacher was trained on a GPU and is kept in ``recipes/results``; its 
 
 import pickle
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +14,8 @@ from skinlens.terminal import Say
 from skinlens.training.ham10000 import dataset_folder
 from skinlens.training.loop import PREDICTIONS
 from skinlens.training.protocols import Protocol
-from skinlens.training.recipe import Recipe, load_recipe
-from skinlens.training.run import run_name, train_recipe
+from skinlens.training.recipe import Recipe
+from skinlens.training.run import run_name, run_settings, train_recipe
 from skinlens.training.sources import load_source
 
 TEACHERS = "runs"
@@ -60,7 +59,7 @@ def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
             f"The recipes look for their teachers in {Path(TEACHERS).resolve()}, and the runs would be trained in "
             f"{runs}. Call this in the folder that holds {TEACHERS}/, without --runs."
         )
-    settings = {run: _settings(recipes, run) for run in RUNS}
+    settings = {run: run_settings(recipes / f"{run.recipe}.toml", run.seed, run.protocol) for run in RUNS}
     dataset_folder()
     for recipe in settings.values():
         for source in recipe.sources:
@@ -89,12 +88,6 @@ def _is_without_weights(folder: Path, asked: set[str]) -> bool:
 def folder_of(runs: Path, run: Run) -> Path:
     """Folder of a run."""
     return runs / run_name(Path(run.recipe), run.seed, run.protocol)
-
-
-def _settings(recipes: Path, run: Run) -> Recipe:
-    recipe = load_recipe(recipes / f"{run.recipe}.toml")
-    epochs = recipe.paper_epochs or recipe.epochs if run.protocol == "paper" else recipe.epochs
-    return replace(recipe, seed=recipe.seed if run.seed is None else run.seed, epochs=epochs)
 
 
 def restore_results(results: Path, runs: Path) -> None:

@@ -9,13 +9,20 @@ from skinlens.training.grid_search import search
 from skinlens.training.ham10000 import dataset_folder, load_index
 from skinlens.training.loop import train
 from skinlens.training.protocols import Protocol, paper_split
-from skinlens.training.recipe import Search, load_recipe
+from skinlens.training.recipe import Recipe, Search, load_recipe
 from skinlens.training.sources import with_sources
 
 
 def run_name(recipe: Path, seed: int | None, protocol: Protocol) -> str:
     """Name of a run's folder under ``runs/``."""
     return recipe.stem + ("" if seed is None else f"-seed{seed}") + ("-paper" if protocol == "paper" else "")
+
+
+def run_settings(recipe: Path, seed: int | None, protocol: Protocol) -> Recipe:
+    """Settings of a run: those of its recipe file, with its seed and its protocol's epochs. Raises RecipeError."""
+    settings = load_recipe(recipe)
+    epochs = settings.paper_epochs or settings.epochs if protocol == "paper" else settings.epochs
+    return replace(settings, seed=settings.seed if seed is None else seed, epochs=epochs)
 
 
 def train_recipe(recipe: Path, run: Path, seed: int | None = None, protocol: Protocol = "lesion") -> Path | None:
@@ -35,12 +42,9 @@ def train_recipe(recipe: Path, run: Path, seed: int | None = None, protocol: Pro
         RecipeError: the recipe cannot be read, or ``run`` holds a run of another one.
         WeightsError: the initial weights are not installed.
     """
-    settings, folder = load_recipe(recipe), dataset_folder()
-    if seed is not None:
-        settings = replace(settings, seed=seed)
+    settings, folder = run_settings(recipe, seed, protocol), dataset_folder()
     parts = [load_index(folder, part) for part in ("train", "val", "test")]
     if protocol == "paper":
-        settings = replace(settings, epochs=settings.paper_epochs or settings.epochs)
         data = paper_split([entry for part in parts for entry in part], settings)
     else:
         data = with_sources(parts[0], parts[1], settings, recipe.parent)
