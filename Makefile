@@ -15,7 +15,7 @@ JOBS ?= 3
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 GENERATED := README.md docs/model-card.md docs/performance.md docs/reliability.md docs/architecture.md docs/how-to/score-an-archive.md docs/decisions/README.md
-BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/avx2.py benchmarks/machine.py benchmarks/explain_sides.py benchmarks/photos.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
 FIND_PYTHON = for candidate in python3.11 python3 python3.12 python3.13; do \
