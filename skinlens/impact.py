@@ -32,7 +32,7 @@ class Parameter:
 
 
 PARAMETERS: Mapping[str, Parameter] = {
-    "lesions_per_week": Parameter("Lesions examined", "a week", 40, 0, 10_000, _YOURS),
+    "lesions_per_week": Parameter("Lesions examined", f"a week, {WEEKS} weeks a year", 40, 0, 10_000, _YOURS),
     "minutes_before": Parameter("Time for a lesion without SkinLens", "min", 6, 0, 240, _YOURS),
     "minutes_with": Parameter(
         "Time for a lesion with SkinLens",

@@ -133,6 +133,7 @@ def unrequired(source: str, required: Iterable[str]) -> set[str]:
         "figures",
         "listing",
         "picture",
+        "reliability_figures",
         "_typeshed",
         "conftest",
         "",

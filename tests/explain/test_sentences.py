@@ -69,8 +69,9 @@ def test_a_place_of_the_small_branch_sees_as_much_as_is_said() -> None:
 
 
 def test_what_a_slider_begins_at_is_what_its_help_says() -> None:
-    assert operating_point.SOURCE.startswith("It begins at 7.5\u00a0%: of 23,487 suspicious lesions")
-    assert "1,737 (7.4\u00a0%) were melanomas" in operating_point.SOURCE
+    assert operating_point.SOURCE.startswith("It begins at 7.4\u00a0%: of 23,487 suspicious lesions")
+    assert "1,737 were melanomas" in operating_point.SOURCE
+    assert pytest.approx(100 * 1737 / 23487, abs=0.05) == operating_point.USUAL_PREVALENCE_PERCENT
     assert evaluation.USUAL_MALIGNANT_PERCENT == 20
 
 

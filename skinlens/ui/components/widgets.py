@@ -294,7 +294,7 @@ def share_of_lesions(what: str, usual_percent: float, *, key: str, help_text: st
         min_value=0.5,
         max_value=50.0,
         value=usual_percent,
-        step=0.5,
+        step=0.1,
         format="%.1f",
         key=key,
         persist_state="session",

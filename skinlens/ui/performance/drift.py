@@ -33,15 +33,16 @@ def section(store: CaseStore) -> None:
     for sentence in (*words.summary(comparison), words.STORED_STAYS):
         st.markdown(plain(sentence))
     st.header("By body site")
-    widgets.table(words.HEADINGS, list(map(words.group_row, comparison.by_site)))
+    widgets.wide_table("By body site", words.HEADINGS, list(map(words.group_row, comparison.by_site)))
     st.header("By camera")
     st.caption(words.CAMERA_NOTE)
-    widgets.table(words.HEADINGS, list(map(words.group_row, comparison.by_camera)))
+    widgets.wide_table("By camera", words.HEADINGS, list(map(words.group_row, comparison.by_camera)))
     st.header("Cases that changed")
     if not comparison.changed:
         st.markdown("None.")
     else:
-        widgets.table(words.CASE_HEADINGS, list(map(words.case_row, comparison.changed[:SHOWN])))
+        rows = list(map(words.case_row, comparison.changed[:SHOWN]))
+        widgets.wide_table("Cases that changed", words.CASE_HEADINGS, rows)
     st.download_button(
         "Download as PDF",
         lambda: drift_report.render(

@@ -87,7 +87,7 @@ def thresholds() -> None:
     if evaluation is None:
         return
     target = st.segmented_control(
-        "What is looked for",
+        "Target",
         list(TARGETS),
         default="melanoma",
         required=True,
@@ -103,9 +103,8 @@ def thresholds() -> None:
         f"Sensitivity and specificity over the cut-off, {TARGETS[target]}",
     )
     st.caption(
-        f"{grouped(table['positives'])} with and {grouped(table['negatives'])} without, of {photos(evaluation)}. A "
-        "lower cut-off "
-        "misses fewer and flags more. Lines: 95 % range."
+        f"{photos(evaluation)}: {grouped(table['positives'])} with the target diagnosis, {grouped(table['negatives'])} "
+        "without. A lower cut-off misses fewer of them and flags more of the others. Lines: 95 % range."
     )
     share = _prevalence(target)
     with st.expander("All cut-offs as a table"):
@@ -160,7 +159,7 @@ def subgroups() -> None:
     present = [trait for trait in SUBGROUPS if trait in evaluation["subgroups"]]
     left, right = st.columns(2)
     trait = left.selectbox(
-        "Parts of the photos",
+        "Subgroups by",
         present,
         format_func=lambda trait: capital(SUBGROUPS[trait]),
         key="model_trait",
@@ -181,7 +180,7 @@ def subgroups() -> None:
         f"{photos(evaluation)}; in brackets: photos. Lines: 95 % range. Groups too small for a range are left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
-    with st.expander("All figures of these parts"):
+    with st.expander("All figures by subgroup"):
         widgets.wide_table(
             capital(SUBGROUPS[trait]),
             (capital(SUBGROUPS[trait]), "Photos", "Melanomas", *PARTS.values()),
@@ -219,11 +218,11 @@ def sets() -> None:
         return
     measurement = evaluation["prediction_sets"]
     st.markdown(
-        f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(measurement['level'])} "
-        "of the photos of each class the diagnosis is on the list (of rare ones, of all their photos). Calibrated on "
-        f"{in_full(measurement['calibrated_on'])}, measured on {grouped(measurement['n'])} other photos: share of "
-        "lists with the diagnosis "
-        f"{estimate(measurement['coverage'])}, mean length {estimate(measurement['mean_size'])} classes."
+        "Each result lists the classes that cannot be ruled out. The list is meant to hold the diagnosis for "
+        f"{rounded_percent(measurement['level'])} of the photos of each class; rare classes are taken together. "
+        f"Calibrated on {in_full(measurement['calibrated_on'])}. On {grouped(measurement['n'])} other photos, the list "
+        f"held the diagnosis in {estimate(measurement['coverage'])} of them, and named "
+        f"{estimate(measurement['mean_size'])} classes on average."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -250,9 +249,8 @@ def foreign() -> None:
     said = (f"{kind['kind']} {rounded_percent(kind['rejection_rate'])}" for kind in measurement["kinds"])
     _chart(curves.refused(measurement["kinds"]), "ood", f"Share flagged: {', '.join(said)}")
     st.caption(
-        f"{grouped(measurement['n'])} pictures of other subjects. Similarity to the training images tells them from "
-        "real "
-        f"photos with an AUC of {estimate(measurement['auroc'])}. Of {photos(evaluation)}, a share of "
-        f"{estimate(measurement['in_distribution_rejection'])} is flagged too. Drawn lesions imitate real ones and are "
-        "not counted. A kind of lesion that the model does not know can still look familiar."
+        f"{grouped(measurement['n'])} pictures of other subjects. Similarity to the training images separates them "
+        f"from dermoscopic photos with an AUC of {estimate(measurement['auroc'])}. Of {photos(evaluation)}, a share of "
+        f"{estimate(measurement['in_distribution_rejection'])} is flagged as unfamiliar too. Drawn lesions imitate "
+        "real ones and are not counted. A kind of lesion that the model does not know can still look familiar."
     )

@@ -86,7 +86,9 @@ def _followed(evaluation: Mapping[str, Any]) -> None:
         alt="Gain over random maps: " + _spoken(evaluation, "gain_over_random"),
     )
     st.caption(
-        "The hottest parts are blurred first and become sharp first, and the same is done with random maps. Right of "
+        "Two tests in one figure. The hottest parts of the photo are blurred first (deletion: the probability should "
+        "fall early), and in a blurred photo they become sharp first (insertion: it should rise early). The gain is "
+        "the area under the second curve less that under the first, beside the same of random maps. Right of "
         f"zero: the model follows the map better than chance. {_conclusion(evaluation, 'faithful')}"
     )
 
@@ -104,7 +106,8 @@ def _looked(evaluation: Mapping[str, Any]) -> None:
         "Looking at the lesion does not mean reading it correctly."
     )
     shown = [code for code in evaluation["classes"] if evaluation["classes"][code]]
-    widgets.table(
+    widgets.wide_table(
+        "Heat inside the lesion, by kind of lesion",
         (
             "Kind of lesion",
             "Photos",
@@ -144,7 +147,8 @@ def _learned(evaluation: Mapping[str, Any]) -> None:
 
 
 def _agreed(evaluation: Mapping[str, Any]) -> None:
-    widgets.table(
+    widgets.wide_table(
+        "Agreement of the methods",
         ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared"),
         [
             (
@@ -155,7 +159,8 @@ def _agreed(evaluation: Mapping[str, Any]) -> None:
             for pair in evaluation["agreement"]
         ],
     )
-    widgets.table(
+    widgets.wide_table(
+        "Agreement of the int8 form with the float form",
         ("Map", "Like that of the float form", "Least like, of all photos"),
         [
             (info.title, decimal(agreement["spearman_median"]), decimal(agreement["spearman_worst"]))

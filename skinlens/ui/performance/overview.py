@@ -113,15 +113,14 @@ def per_class() -> None:
     st.header("Sensitivity per class")
     st.plotly_chart(figures.recall_chart(first), config=STATIC, key="recalls", alt=_recalls(first))
     st.caption(
-        f"Share of the photos of each kind to which the model gives it as the most probable ({grouped(first['n'])} "
-        "photos); "
-        "lines: 95 % range."
+        f"Of the photos of each kind of lesion, the share that the model classifies correctly ({grouped(first['n'])} "
+        "photos in all). Lines: 95 % range."
     )
     st.header("Confusion matrix")
     st.plotly_chart(figures.confusion_chart(first), config=STATIC, key="confusion", alt="Confusion matrix")
     st.caption(
-        "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; the "
-        "darker, the larger the share of their row."
+        "Rows: the diagnosis. Columns: the class that the model finds most probable, by code. Each cell counts photos; "
+        "a darker cell is a larger share of its row."
     )
 
 
@@ -135,7 +134,7 @@ def _recalls(measured: Mapping[str, Any]) -> str:
 def threshold(release: Mapping[str, Any]) -> None:
     cutoff = cache.classifier().melanoma_threshold
     st.markdown(
-        f"A photo is called suspicious for melanoma from a probability of **{percent(cutoff.value)}** on. On "
+        f"A photo is flagged as suspicious for melanoma at a probability of **{percent(cutoff.value)}** or more. On "
         f"{in_full(cutoff.chosen_on)}, this {reached(cutoff)}. It was chosen to miss few melanomas, so many benign "
         "lesions are flagged too."
     )
@@ -148,8 +147,8 @@ def threshold(release: Mapping[str, Any]) -> None:
 def parity(release: Mapping[str, Any]) -> None:
     both = release["parity"]
     st.markdown(
-        "To be quick, the network calculates with whole numbers of 8 bits. Its most probable class is that of its "
-        f"float form for {percent(both['top1_agreement'])} of the photos."
+        "For speed, the network computes with 8-bit integers (int8). For "
+        f"{percent(both['top1_agreement'])} of the photos, its most probable class is that of its float form."
     )
     widgets.table(
         ("Figure", "float form", "int8 form, as it runs here"),

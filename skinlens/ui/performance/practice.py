@@ -52,7 +52,7 @@ def outcomes(store: CaseStore) -> None:
     ]
     left_out = _left_out(comparison)
     if rows:
-        widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
+        widgets.wide_table("Sensitivity and specificity", ("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
         st.caption(BIASED)
     elif not left_out:
         st.markdown("No lesion with histology is stored yet. Enter it on the page of a case, under “Histology”.")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from skinlens import published_figures
 from skinlens.formatting import grouped, interval, percent, rounded_percent
+from skinlens.impact import PARAMETERS
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui.components import widgets
@@ -19,15 +20,12 @@ from skinlens.wording.evaluation import photos
 from skinlens.wording.quality import GRAY_BARS, UNRELIABLE, cause
 from skinlens.wording.verdict import FLAGGED_TOO, agreement, in_full, set_promise, set_remark, set_words
 
-USUAL_PREVALENCE_PERCENT = 7.5
-"""On the slider's steps the nearest to the 7.4 % of the source below."""
+USUAL_PREVALENCE_PERCENT = round(100 * PARAMETERS["prevalence"].default, 1)
 _LESIONS, _MELANOMAS = 23_487, 1_737
 SOURCE = (
     f"It begins at {rounded_percent(USUAL_PREVALENCE_PERCENT / 100, 1)}: of {grouped(_LESIONS)} suspicious lesions "
-    "that were "
-    f"examined with a dermatoscope in 27 studies, {grouped(_MELANOMAS)} "
-    f"({rounded_percent(_MELANOMAS / _LESIONS, 1)}) were "
-    "melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
+    f"that were examined with a dermatoscope in 27 studies, {grouped(_MELANOMAS)} were melanomas (Cochrane review, "
+    "Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
 
