@@ -163,7 +163,7 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
 
 
 def explain_cost_avx2(result: Mapping[str, Any] | None = None) -> str:
-    """Cost of a prediction and the three maps with AVX2 kernels alone: the same table, through ``benchmarks/avx2.py``."""
+    """Cost of a prediction and the maps with AVX2 kernels alone: the same table, through ``benchmarks/avx2.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "explain_cost_avx2.json")
     sentence = (
         "What a processor without AVX-512 and VNNI makes of it: the same measurement with AVX2 kernels alone, for both "
