@@ -222,6 +222,15 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     show_reading(page)
     page.get_by_role("textbox", name="Patient ID").fill("Z-9")
     choose_site(page, "back, left")
+    page.get_by_text("Show it on the body map").click()
+    lit = page.locator(".sl-region.sl-lit")
+    expect(lit).not_to_have_count(0)
+    assert {
+        tuple(one) for one in lit.evaluate_all("(all) => all.map((one) => [one.dataset.site, one.dataset.side])")
+    } <= {
+        ("back", "left"),
+        ("back", ""),
+    }
     page.get_by_role("button", name="Save case").click()
     saved = clinic.cases[-1] + 1
     expect(page.get_by_text(f"Saved as case {saved}")).to_be_visible()

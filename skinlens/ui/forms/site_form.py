@@ -10,6 +10,7 @@ from skinlens.records import BodyPosition
 from skinlens.store import NewLesion
 from skinlens.ui.components import bodymap, widgets
 from skinlens.ui.components.bodymap import Spot
+from skinlens.ui.components.bodymap.regions import region_of
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import sites
 
@@ -83,10 +84,12 @@ def edited(body_site: str, remark: str) -> NewLesion:
 def on_map(key: Callable[[str], str]) -> None:
     """The body map, folded: a click on it fills in site and side, and places the lesion there when it is saved."""
     position: BodyPosition | None = st.session_state.get(key("pin"))
+    lesion = sites.chosen(st.session_state.get(key("site")), st.session_state.get(key("remark")) or "")
     name = key("map")
     if st.toggle("Show it on the body map", key=name, persist_state="session"):
         st.caption("Choose the place on the figure: it gives body site and side.")
-        bodymap.show(bodymap.Shown(spot=position), key=name, on_spot=lambda spot: _spotted(key, spot))
+        shown = bodymap.Shown(spot=position, region=region_of(lesion.body_site, lesion.remark))
+        bodymap.show(shown, key=name, on_spot=lambda spot: _spotted(key, spot))
     if position is not None:
         st.caption(plain(f"{bodymap.place_words(position)}."))
 

@@ -61,6 +61,8 @@ class Shown:
     """A lesion that the map is to begin placing, and a token of this wish: it is followed once for each."""
     spot: BodyPosition | None = None
     """Marked as the place of a lesion that is to be added."""
+    region: Region | None = None
+    """Lights up where no lesion is chosen: the site that a form beside the map names."""
     noun: str = "lesion"
     """What a pin stands for, as it is read aloud."""
     next_one: int | None = None
@@ -103,6 +105,7 @@ def show(
             "chosen": shown.chosen,
             "placing": {"lesion": placing[0], "token": placing[1]} if placing else None,
             "spot": {"view": spot.view, "x": spot.x, "y": spot.y} if spot else None,
+            "region": _region(shown.region),
             "noun": shown.noun,
             "next": shown.next_one,
         },
@@ -141,11 +144,14 @@ def _pin(pin: Pin) -> dict[str, Any]:
         "number": pin.number,
         "words": pin.words,
         "at": {"view": at.view, "x": at.x, "y": at.y} if at and at.drawing == BODY_DRAWING else None,
-        "site": pin.region.site if pin.region else "",
-        "side": pin.region.side if pin.region else "",
+        **_region(pin.region),
         "verdict": pin.verdict,
         "unsigned": pin.unsigned,
     }
+
+
+def _region(region: Region | None) -> dict[str, str]:
+    return {"site": region.site if region else "", "side": region.side if region else ""}
 
 
 def figure(view: BodyView) -> str:

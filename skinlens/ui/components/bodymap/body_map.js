@@ -202,10 +202,10 @@ class BodyMap {
     begin.hidden = Boolean(this.task) || (this.data.noun !== "lesion" && !this.data.next);
     begin.textContent = this.data.next ? `Place ${this.data.noun} ${this.data.next}` : "New lesion on the map";
     this.find('[data-do="cancel"]').hidden = !this.task;
-    const shownPin = this.pin(this.task?.lesion ?? chosen);
+    const wanted = this.pin(this.task?.lesion ?? chosen) ?? this.data.region;
     for (const region of this.root.querySelectorAll(".sl-region")) {
       const edge = region.closest('[data-group="head"]') && ["back", "chest"].includes(region.dataset.site);
-      region.classList.toggle("sl-lit", Boolean(shownPin?.site) && !edge && lit(region, shownPin));
+      region.classList.toggle("sl-lit", Boolean(wanted?.site) && !edge && lit(region, wanted));
     }
     for (const [view, plate] of this.plates) this.drawPins(plate, pins.filter((pin) => pin.at?.view === view), chosen);
     this.drawSpot();
