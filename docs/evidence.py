@@ -203,13 +203,33 @@ def ood(one: Mapping[str, Any] | None) -> str:
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
 
 
+def patient_context(one: Mapping[str, Any] | None) -> str:
+    """Figures of the photo alone and with age, sex and site, on the photos of which any of these is known."""
+    if one is None:
+        return NOT_MEASURED
+    context = one["patient_context"]
+    sentence = (
+        f"On the {grouped(context['n'])} photos of `{one['split']}` of which age, sex or site is recorded. Fitted on "
+        f"{context['fitted_on']}; its weight, {context['weight']:g}, was chosen on `val`.\n\n"
+    )
+    rows = [
+        [
+            TITLES.get(key, key.replace("_", " ")),
+            estimate(context["photo"][key]),
+            estimate(context["with_context"][key]),
+            estimate(gain, sign=True),
+        ]
+        for key, gain in context["gain"].items()
+    ]
+    return sentence + table(["", "the photo alone", "with age, sex and site", "difference"], rows)
+
+
 COSTS = {
     "size_px": "px",
     "epochs": "epochs",
     "parameters": "parameters",
     "macs": "MACs",
     "size_kb": "KB",
-    "latency_ms": "ms",
 }
 SHORT = ("balanced_accuracy", "accuracy", "macro_f1", "melanoma_auc")
 """Figures of the README's table."""
@@ -271,10 +291,10 @@ def seeds(gathered: Mapping[str, Any] | None = None) -> str:
 
 
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """One row against another on the same photos, and whether that is more than chance."""
+    """One row against another on the same photos, and whether the interval of the difference leaves out 0."""
     said = [
         f"{words} {estimate(found, sign=True)}, "
-        f"{'no clear difference' if found['low'] <= 0 <= found['high'] else 'more than chance'}"
+        f"{'no clear difference' if found['low'] <= 0 <= found['high'] else 'the interval leaves out 0'}"
         for key, words in (("balanced_accuracy", "balanced accuracy"), ("melanoma_auc", "melanoma AUC"))
         if (found := one["figures"].get(key))
     ]
@@ -286,7 +306,7 @@ def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], has_paper_results
         cells = [NOT_RUN] * (len(keys) + len(COSTS))
     else:
         cells = [estimate(row["figures"][key]) for key in keys]
-        cells += [f"{row[key]:,.{1 if key == 'latency_ms' else 0}f}" if key in row else "–" for key in COSTS]
+        cells += [grouped(row[key]) if key in row else "–" for key in COSTS]
     paper = (
         ", ".join(f"{key} {rounded_percent(value / 100, 2)}" for key, value in (row.get("paper_reports") or {}).items())
         or "–"
@@ -324,10 +344,16 @@ def leak(gathered: Mapping[str, Any] | None = None) -> str:
 def _leak(honest: Mapping[str, Any], leaky: Mapping[str, Any], detail_px: int | None) -> str:
     title, own, other = honest["title"], honest["figures"], leaky["figures"]
     px = honest.get("detail_px", FIRST_DETAIL_PX)
+    epochs = (
+        f"{honest['epochs']} epochs here, {leaky['epochs']} of eight times as many pictures there"
+        if {"epochs"} <= honest.keys() & leaky.keys()
+        else "as many pictures in all"
+    )
     before = f" Both were measured on photos of {px} px of detail." if detail_px not in {None, px} else ""
     return (
         f"What the leak is worth: one recipe, {title}, has an accuracy of {estimate(other['accuracy'])} under the "
-        f"leaky protocol and of {estimate(own['accuracy'])} on lesions that it never saw. The leaky pictures are as "
+        f"leaky protocol and of {estimate(own['accuracy'])} on lesions that it never saw ({epochs}). "
+        "The leaky pictures are as "
         f"many of each class, so balanced accuracy compares better: {estimate(other['balanced_accuracy'])} against "
         f"{estimate(own['balanced_accuracy'])}.{before}\n"
     )

@@ -13,6 +13,7 @@ from skinlens import published_figures
 from skinlens.formatting import duration, estimate, grouped, megabytes, rounded_percent
 from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
+from skinlens.quantization.release_builder import CLOSE_ACCURACY, CLOSE_AGREEMENT
 from skinlens.wording.evaluation import HEADLINES
 from skinlens.wording.naming import in_sentence
 
@@ -106,10 +107,13 @@ def agreement(release: Mapping[str, Any]) -> str:
     """Agreement of int8 and float32 in one sentence, and a table of the ways to quantize that were tried."""
     quantization = release["quantization"]
     sentence = (
-        f"Both put the same class first for {rounded_percent(release['parity']['top1_agreement'], 2)} of the photos. "
-        f"Each way to calibrate was tried, on {grouped(quantization['photos'])} photos of "
-        f"`{quantization['photos_from']}`, "
-        "with none and with some of the first stages left in float; the best agreement was kept:\n\n"
+        "Both as the mean over the turns that is served: they put the same class first for "
+        f"{rounded_percent(release['parity']['top1_agreement'], 2)} of the photos. A difference of a point here is a "
+        "few photos of the rare classes. Each way to calibrate was tried in one orientation, on "
+        f"{grouped(quantization['photos'])} photos of `{quantization['photos_from']}`, with some of the first stages "
+        f"left in float. Kept was the one with the fewest, since they cost time, of those that agree within "
+        f"{rounded_percent(CLOSE_AGREEMENT, 1)} of the best and lose at most {rounded_percent(CLOSE_ACCURACY)} of "
+        "balanced accuracy:\n\n"
     )
     rows = [
         [

@@ -203,6 +203,7 @@ def test_two_reports_of_one_photo_are_equal_byte_by_byte(
     [
         ["predict", "/nowhere/photo.jpg"],
         ["predict", "{text}"],
+        ["predict", "{folder}"],
         ["explain", "{text}", "--out", "{folder}/maps"],
         ["report", "{text}", "--out", "{folder}/report.pdf"],
         ["predict", "{photo}", "--weights", "{folder}"],
@@ -276,7 +277,7 @@ def test_predict_with_what_is_known_of_the_patient(
     result = answer(capsys, *asked, "--json", "--weights", weights)
     assert isinstance(result, dict)
     known = result["with_context"]
-    assert (known["age_years"], known["sex"], known["site"]) == (63, "female", "trunk")
+    assert (known["age_years"], known["sex"], known["site"], known["note"]) == (63, "female", "trunk", CONTEXT_PRIOR)
     odds = {name: probs["mel"] / probs["nv"] for name, probs in (("photo", result["probs"]), ("both", known["probs"]))}
     assert odds["both"] == pytest.approx(3 * odds["photo"])
     assert "with_context" not in answer(capsys, "predict", photo, "--json", "--weights", weights)  # type: ignore[operator]
@@ -285,6 +286,8 @@ def test_predict_with_what_is_known_of_the_patient(
     if result["reliable"]:
         assert "With age 63, female, trunk:" in words
         assert CONTEXT_PRIOR in words
+    else:
+        assert "With age, sex and site: not shown either." in words
     assert main([*asked[:-1], "moon", "--weights", str(weights)]) == 2
     assert "Nothing is known of the body site 'moon'" in capsys.readouterr().err
 

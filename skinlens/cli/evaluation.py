@@ -8,7 +8,8 @@ import click
 
 from skinlens import paths, pipeline, published_figures
 from skinlens.cli import options
-from skinlens.errors import DatasetError
+from skinlens.cli.training import say_how_to_go_on
+from skinlens.errors import DatasetError, RecipeError
 from skinlens.inference.release import weights_directory
 
 
@@ -64,7 +65,7 @@ def context_fit(*, weights: Path | None) -> int:
 @options.json_file()
 @click.option(
     "--explanations",
-    type=int,
+    type=click.IntRange(min=1),
     is_flag=False,
     flag_value=200,
     metavar="[N]",
@@ -72,7 +73,7 @@ def context_fit(*, weights: Path | None) -> int:
 )
 @click.option(
     "--invariance",
-    type=int,
+    type=click.IntRange(min=1),
     is_flag=False,
     flag_value=60,
     metavar="[N]",
@@ -93,7 +94,11 @@ def evaluate(
     if explanations is not None:
         return _explanations(explanations, json_path, weights)
     if images is None or labels is None:
-        raise DatasetError("Expected --images and --labels, or --explanations; found neither.")
+        given = "--images alone" if images else "--labels alone" if labels else "neither"
+        raise DatasetError(
+            "Expected --images and --labels together (also with --invariance), or --explanations by itself; "
+            f"found {given}."
+        )
     if invariance is not None:
         return _invariance(images, labels, split, invariance, json_path, weights)
     from skinlens.evaluation.evaluate import evaluate as measure
@@ -130,13 +135,13 @@ def _invariance(
 
 @click.command()
 @click.option("--runs", type=options.FILE, default=Path("runs"), metavar="DIR", help="runs by default.")
-@options.json_file(Path("weights/ablation.json"))
-@click.option("--anew", is_flag=True, help="Leave out rows of FILE whose runs are not in DIR.")
+@options.json_file()
+@click.option("--anew", is_flag=True, help="Leave out the rows that --json FILE has already and DIR has no run of.")
 @click.option(
-    "--train", is_flag=True, help="First train what is missing of the reduced form: some three hours on two cores."
+    "--train", is_flag=True, help="First train what is missing of the reduced form: some five hours on two cores."
 )
 @options.weights
-def ablation(*, runs: Path, json_path: Path, anew: bool, train: bool, weights: Path | None) -> int:
+def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, weights: Path | None) -> int:
     """The table of all runs under both protocols; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.evaluation.ablation import ablation as tabulate
     from skinlens.evaluation.ablation import summary
@@ -149,13 +154,17 @@ def ablation(*, runs: Path, json_path: Path, anew: bool, train: bool, weights: P
 
     folder = dataset_folder()
     if train:
-        train_missing(Path("recipes"), runs, say)
+        with say_how_to_go_on():
+            train_missing(Path("recipes"), runs, say)
+    elif not runs.is_dir():
+        raise RecipeError(f"There is no folder {runs}: name the one that holds the runs by --runs.")
     entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
     contexts = {row.image_id: row.context for row in read_labels(metadata_path(folder), "val").rows}
-    resumed = json_path.is_file() and not anew
-    previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed else None
+    resumed = json_path is not None and json_path.is_file() and not anew
+    previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed and json_path else None
     release = weights or weights_directory()
     result = tabulate(runs, entries, release, contexts=contexts, previous=previous, say=say)
-    options.write_json(json_path, result)
+    if json_path:
+        options.write_json(json_path, result)
     print(summary(result))
     return 0

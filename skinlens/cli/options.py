@@ -18,8 +18,24 @@ weights = click.option(
 
 
 def json_file(default: Path | None = None) -> Callable[[Command], Command]:
-    """``--json FILE``."""
-    return click.option("--json", "json_path", type=FILE, metavar="FILE", default=default, help="Write all figures.")
+    """``--json FILE``; a place where none can be written is refused before anything is measured."""
+    return click.option(
+        "--json",
+        "json_path",
+        type=click.Path(path_type=Path, dir_okay=False, writable=True),
+        metavar="FILE",
+        default=default,
+        callback=_in_a_folder,
+        help=f"Write all figures; {default} by default." if default else "Write all figures.",
+    )
+
+
+def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and not path.resolve().parent.is_dir():
+        raise click.BadParameter(
+            f"expected a file in a folder that exists; there is no folder {path.resolve().parent}.", context, parameter
+        )
+    return path
 
 
 def print_json(content: Any) -> None:

@@ -98,7 +98,11 @@ def predict(
         if as_json:
             said["views"] = photo_result.of_views(classifier, analysis.photo)
         if (probs := classifier.with_context(analysis.prediction, context)) is not None:
-            said["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
+            said["with_context"] = {
+                **asdict(context),
+                "probs": dict(zip(CODES, probs, strict=True)),
+                "note": CONTEXT_PRIOR,
+            }
         answers.append(said)
     if as_json:
         options.print_json(answers[0] if len(photos) == 1 else answers)
@@ -220,7 +224,10 @@ def _summary(said: dict[str, Any]) -> str:
         for label in sorted(LABELS, key=lambda label: -said["probs"][label.code]):
             lines.append(f"  {percent(said['probs'][label.code]):>8}  {label.name} ({label.risk})")
     lines += [f"  {sentence}" for sentence in said["verdict"]]
-    if said["reliable"] and (known := said.get("with_context")):
+    known = said.get("with_context")
+    if known and not said["reliable"]:
+        lines.append("  With age, sex and site: not shown either.")
+    elif known:
         lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
         for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
             lines.append(f"    {percent(known['probs'][label.code]):>8}  {label.name}")

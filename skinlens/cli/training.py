@@ -1,6 +1,8 @@
 """Commands of training: ``train``, ``average``, ``export`` and ``sensitivity``."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -25,9 +27,21 @@ def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: 
     from skinlens.training.run import run_name, train_recipe
 
     run = run_folder or Path("runs") / run_name(recipe, seed, protocol)
-    if result := train_recipe(recipe, run, seed, protocol):
+    with say_how_to_go_on():
+        result = train_recipe(recipe, run, seed, protocol)
+    if result:
         print(result)
     return 0
+
+
+@contextmanager
+def say_how_to_go_on() -> Iterator[None]:
+    """Say, where a training is stopped, that nothing of its finished epochs is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("The same command goes on after the last epoch that was finished.", file=sys.stderr)
+        raise
 
 
 @click.command()

@@ -218,7 +218,10 @@ def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[En
     if len(finished) < len(folders):
         return None
     mean = np.mean([softmax(run.logits) for run in finished], axis=0)
-    cost = {"parameters": float(sum(parameters_of(run.network) for run in finished))}
+    cost = {
+        "parameters": float(sum(parameters_of(run.network) for run in finished)),
+        "detail_px": max(run.recipe.input.detail_px for run in finished),
+    }
     truth, groups = finished[0].truth, finished[0].groups
     return Measured([], [scaled(np.log(mean).astype(np.float32), truth)], truth, groups, cost)
 

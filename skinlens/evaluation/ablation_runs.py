@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from skinlens.errors import RecipeError
 from skinlens.evaluation.ablation import progress, run_recipe
+from skinlens.formatting import counted
 from skinlens.terminal import Say
 from skinlens.training.ham10000 import dataset_folder
 from skinlens.training.loop import PREDICTIONS
@@ -73,6 +74,8 @@ def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
     missing = [run for run in RUNS if not finished(folder_of(runs, run), settings[run])]
     asked = {settings[run].distillation.teacher for run in missing}
     missing = [run for run in RUNS if run in missing or _is_without_weights(folder_of(runs, run), asked)]
+    if missing:
+        say(f"{counted(len(missing), 'run')} to train: {', '.join(folder_of(runs, run).name for run in missing)}.")
     for number, run in enumerate(missing, 1):
         say(f"Run {number} of {len(missing)}: {folder_of(runs, run).name}")
         train_recipe(recipes / f"{run.recipe}.toml", folder_of(runs, run), run.seed, run.protocol)

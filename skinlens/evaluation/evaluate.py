@@ -65,6 +65,7 @@ def evaluation_of(
         "unreadable_ids": list(predictions.unreadable),
         "other_classes": listed.other_classes,
         "left_out": dict(listed.left_out),
+        "metadata_not_understood": dict(listed.not_understood),
         "labels": list(CODES),
         "split": split.stem if isinstance(split, Path) else split,
         "confusion": metrics.confusion(truth, probs.argmax(axis=1)).tolist(),
@@ -142,6 +143,10 @@ def summary(result: dict[str, Any]) -> str:
         *_not_measured(result),
     ]
     lines += [f"  left out           {words}" for words in left_out(result["left_out"])]
+    lines += [
+        f"  not understood     {value}, in {counted(count, 'line')}: counted as not recorded"
+        for value, count in result["metadata_not_understood"].items()
+    ]
     for name in HEADLINES:
         lines.append(f"  {name:<18} {estimate(result[name])}")
     lines.append(f"  {'':<18} {'recall':<24} precision")

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from skinlens.labels import CODES, INDEX
 from skinlens.training.ham10000 import split_of_images
 
 _EXPECTED = (
-    "Expected the columns image_id,dx[,lesion_id][,split] of HAM10000's metadata, or "
+    "Expected the columns image_id,dx[,lesion_id][,split][,age][,sex][,localization] of HAM10000's metadata, or "
     f"image,{','.join(code.upper() for code in CODES)} of an ISIC challenge's ground truth (0 or 1 each)"
 )
 
@@ -23,6 +23,7 @@ stands as ``AK``, what the earlier challenges and HAM10000 call ``AKIEC``."""
 NO_CLASS = {"scc": "squamous cell carcinoma", "unk": "none of the others"}
 """Columns of ISIC 2019 that the model has no class for, and what they mean."""
 NOT_RECORDED = "not recorded"
+_MISSING = {"", "0", "0.0", "na", "nan", "none", "not recorded", "unknown"}
 _AGES = ((20, "0–19 years"), (40, "20–39 years"), (60, "40–59 years"), (80, "60–79 years"), (200, "80 years and over"))
 _GROUPS = {region: {"head": "head and neck", "hand or foot": "hand and foot"}.get(region, region) for region in REGIONS}
 """Region of the body → name of the subgroup."""
@@ -72,6 +73,9 @@ class LabelFile:
     """Lines left out because none of the seven classes is theirs (ISIC 2019's SCC and UNK)."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Number of these lines by the column, without a class of ours, that claims them; "" for lines of no column."""
+    not_understood: Mapping[str, int] = field(default_factory=dict)
+    """Values of age, sex or site that mean nothing here, as "sex x", and in how many lines they stand: these count as
+    not recorded."""
 
 
 def read_labels(path: Path, split: str | Path | None) -> LabelFile:
@@ -90,7 +94,10 @@ def read_labels(path: Path, split: str | Path | None) -> LabelFile:
             reader = csv.DictReader(file)
             columns, lines = tuple(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise DatasetError(f"The label file {path} cannot be read: {problem}. {_EXPECTED}.") from problem
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        raise DatasetError(f"The label file {path} cannot be read: {why}. {_EXPECTED}.") from problem
+    if not lines and columns:
+        raise DatasetError(f"{path} has a line of columns and no photo below it.")
     if {"image_id", "dx"} <= set(columns):
         return _ham10000(path, columns, lines, split)
     classes = {column: INDEX[code] for column in columns if (code := _code(column)) in INDEX}
@@ -131,17 +138,49 @@ def _restricted(listed: LabelFile, ids: Path) -> LabelFile:
 
 def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]], split: str | None) -> LabelFile:
     own = None if "split" in columns else split_of_images()
-    rows = []
+    rows: list[LabeledImage] = []
+    not_understood: Counter[str] = Counter()
+    first_lines: dict[str, int] = {}
     for number, line in enumerate(lines, start=2):
         if split is not None and (line["split"] if own is None else own.get(line["image_id"])) != split:
             continue
         if line["dx"] not in INDEX:
-            raise DatasetError(f"{path}, line {number}: expected dx to be one of {CODES}, found {line['dx']!r}.")
+            raise DatasetError(
+                f"{path}, line {number}: expected dx to be one of {', '.join(CODES)}; found {line['dx']!r}."
+            )
+        _only_once(path, line["image_id"], number, first_lines)
         group = line.get("lesion_id") or line["image_id"]
-        rows.append(LabeledImage(line["image_id"], INDEX[line["dx"]], group, _traits(line), _context(line)))
+        context = _context(line)
+        not_understood.update(_not_understood(line, context))
+        rows.append(LabeledImage(line["image_id"], INDEX[line["dx"]], group, _traits(line), context))
     if not rows:
-        raise DatasetError(f"{path} has no photo of the split {split!r}: use train, val or test.")
-    return LabelFile(tuple(rows), "lesion" if "lesion_id" in columns else "photo", 0)
+        where = (
+            "it has no column split, and no photo of HAM10000's own" if own is not None else "its column split has none"
+        )
+        raise DatasetError(
+            f"{path} has no photo of the part {split}: {where}. Leave --split out to measure all photos."
+        )
+    return LabelFile(
+        tuple(rows),
+        "lesion" if "lesion_id" in columns else "photo",
+        0,
+        not_understood=dict(sorted(not_understood.items())),
+    )
+
+
+def _only_once(path: Path, image_id: str, number: int, first_lines: dict[str, int]) -> None:
+    """Note the line of a photo. Raises DatasetError where it has one already: it would count twice."""
+    first = first_lines.setdefault(image_id, number)
+    if first != number:
+        raise DatasetError(f"{path}, line {number}: {image_id} stands in line {first} already. Delete one of the two.")
+
+
+def _not_understood(line: Mapping[str, str], context: PatientContext) -> Iterator[str]:
+    """Values of the line that are given, and say nothing of the patient."""
+    for column, known in (("age", context.age_years), ("sex", context.sex), ("localization", context.site)):
+        value = (line.get(column) or "").strip()
+        if known is None and value.lower() not in _MISSING:
+            yield f"{column} {value}"
 
 
 def _traits(line: Mapping[str, str]) -> dict[str, str]:
@@ -193,6 +232,7 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
         raise DatasetError(f"{path}: expected one column for each class, found two for {', '.join(twice)}.")
     rows: list[LabeledImage] = []
     left_out: Counter[str] = Counter()
+    first_lines: dict[str, int] = {}
     for number, line in enumerate(lines, start=2):
         try:
             positive = [index for column, index in classes.items() if float(line[column] or 0) == 1]
@@ -200,13 +240,14 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
             raise DatasetError(f"{path}, line {number}: expected 0 or 1 for each class ({problem}).") from problem
         if len(positive) > 1:
             raise DatasetError(f"{path}, line {number}: expected one class at most, found {len(positive)}.")
+        _only_once(path, line["image"], number, first_lines)
         if positive:
             rows.append(LabeledImage(line["image"], positive[0], line["image"]))
         else:
             left_out.update(_claimed_by(line, classes) or ("",))
     if not rows:
         raise DatasetError(f"{path} has no photo of a known class. {_EXPECTED}.")
-    return LabelFile(tuple(rows), "photo", len(lines) - len(rows), dict(sorted(left_out.items())))
+    return LabelFile(tuple(rows), "photo", len(lines) - len(rows), left_out=dict(sorted(left_out.items())))
 
 
 def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[str, ...]:

@@ -61,8 +61,11 @@ def picture_paths(folder: Path) -> dict[str, Path]:
     """Every JPEG and PNG below a folder by its name without suffix (nested folders too).
 
     Raises:
-        DatasetError: two have one name, as a photo and its mask: which one is meant cannot be known.
+        DatasetError: there is no such folder, or two files have one name, as a photo and its mask: which one is meant
+            cannot be known.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder}: expected the one that holds the photos.")
     suffixes = {".jpg", ".jpeg", ".png"}
     paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):

@@ -8,6 +8,8 @@ Each epoch draws from generators seeded with (seed, epoch), so a resumed run goe
 
 import json
 import os
+import pickle
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -63,6 +65,8 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
     labels = torch.from_numpy(data.train_labels).to(device)
     state = _initial_state(recipe, device, steps.steps)
     history = restore(run, recipe, data.protocol, state)
+    if 0 < len(history) < recipe.epochs and world.is_main_process:
+        print(f"{recipe.name}: goes on after epoch {len(history)} of {recipe.epochs}.", file=sys.stderr)
     if world.size > 1:
         convert_sync_batchnorm(state["task"].network)
         state["forward"] = DistributedDataParallel(state["task"])
@@ -286,11 +290,21 @@ def predict_logits(
 
 
 def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> list[EpochLog]:
-    """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run)."""
+    """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run).
+
+    Raises:
+        RecipeError: the checkpoint cannot be read, or is of another recipe.
+    """
     path = run / "checkpoint.pt"
     if not path.exists():
         return []
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (EOFError, RuntimeError, pickle.UnpicklingError) as problem:
+        raise RecipeError(
+            f"{path} is not a whole checkpoint ({str(problem).splitlines()[0] if str(problem) else 'it ends early'}). "
+            "Delete it to begin the run anew, or put a copy of it back."
+        ) from None
     if recipe_from_dict(saved["recipe"]) != recipe or saved.get("protocol", "lesion") != protocol:
         raise RecipeError(
             f"{path} belongs to a run with other settings than this recipe. Choose another folder with --run, or "

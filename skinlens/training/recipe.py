@@ -251,13 +251,14 @@ OLD_NAMES = {
 """Names of fields in recipes and checkpoints of earlier versions → their names now."""
 _LISTS: dict[str, Any] = {"weights": Weights(), "sources": Source(""), "progressive": SizeStep(0, 0)}
 """Fields that hold any number of tables: what each table starts from."""
+_POSITIVE = {"batch_size", "epochs", "learning_rate", "size_px"}
 
 
 def load_recipe(path: Path) -> Recipe:
     """Read one TOML file. ``extends = "other.toml"`` begins with another recipe beside it and changes the rest.
 
     Raises:
-        RecipeError: the file is missing or no TOML, or a field is unknown or of the wrong type.
+        RecipeError: the file is missing or no TOML, or a field is unknown, of the wrong type or out of range.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -298,6 +299,8 @@ def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
         elif isinstance(present, tuple) and isinstance(value, list | tuple) and len(present) == len(value):
             changes[name] = tuple(value)
         elif type(present) is type(value) or (type(present) is float and type(value) is int):
+            if name in _POSITIVE and not value > 0:
+                raise RecipeError(f"{where}: {name} must be more than 0, found {value!r}.")
             changes[name] = type(present)(value)
         else:
             raise RecipeError(

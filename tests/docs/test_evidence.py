@@ -147,7 +147,6 @@ RUN = {
     "parameters": 3_900_000.0,
     "macs": 91_000_000.0,
     "size_kb": 15_200.0,
-    "latency_ms": 4.04,
 }
 NOT_RUN = {"name": "vit_tiny", "title": "ViT-Tiny", "status": "not run", "figures": {}}
 
@@ -160,7 +159,7 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     }
     lines = evidence.ablation("lesion", gathered).splitlines()
     assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
-    assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
+    assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 |")
     assert lines[4] == "Not run yet on these photos: ViT-Tiny."
     assert lines[-1] == "- HSB against ViT-Tiny: balanced accuracy +0.050 (-0.050 to +0.150), no clear difference."
     short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
@@ -176,6 +175,15 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
     assert [line.split(",")[1] for line in evidence.leak(gathered).splitlines() if line] == [" HSB", " HSB"]
     assert "one recipe, HSB, longer, has" in evidence.leak(gathered)
+
+
+def test_what_is_known_of_the_patient_has_the_photo_alone_beside_it() -> None:
+    parts = {part: {"macro_f1": figure(0.7), "log_loss": figure(0.5)} for part in ("photo", "with_context")}
+    context = {"n": 1498, "weight": 0.6, "fitted_on": "some lesions", **parts, "gain": {"macro_f1": figure(0.05)}}
+    lines = evidence.patient_context({"split": "test", "patient_context": context}).splitlines()
+    assert lines[0].startswith("On the 1,498 photos of `test`")
+    assert lines[-1] == "| macro F1 | 0.700 (0.600–0.800) | 0.700 (0.600–0.800) | +0.050 (-0.050 to +0.150) |"
+    assert evidence.patient_context(None) == "Not measured for this release.\n"
 
 
 def test_the_figures_of_each_seed() -> None:
@@ -230,7 +238,7 @@ def test_a_difference_says_whether_it_is_more_than_chance() -> None:
     one = {"of": "a", "minus": "b", "figures": {"balanced_accuracy": figure(0.05), "melanoma_auc": gain}}
     assert evidence.difference(one, {"a": "A", "b": "B"}) == (
         "A against B: balanced accuracy +0.050 (-0.050 to +0.150), no clear difference; "
-        "melanoma AUC +0.020 (+0.010 to +0.030), more than chance."
+        "melanoma AUC +0.020 (+0.010 to +0.030), the interval leaves out 0."
     )
 
 

@@ -67,7 +67,8 @@ def test_what_is_missing_is_trained_first_seeds_first(recipes: Path, asked: list
     expected += ["leak", "leak-paper", "sources", "robust"]
     expected.remove("kd_single-seed2")
     assert asked == [folder.name for folder in folders] == expected
-    assert said[0] == f"Run 1 of {len(RUNS) - 1}: teacher_reduced"
+    assert said[0] == f"{len(expected)} runs to train: {', '.join(expected)}."
+    assert said[1] == f"Run 1 of {len(RUNS) - 1}: teacher_reduced"
     assert train_missing(recipes, runs, said.append) == []
 
 

@@ -122,6 +122,13 @@ def test_what_is_left_out_is_named_and_counted(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_said_of_a_patient_and_not_understood_is_counted(tmp_path: Path) -> None:
+    lines = "a,mel,300,x,moon\nb,nv,45,female,back\nc,nv,,unknown,unknown\nd,nv,0,,moon\n"
+    result = read_labels(written(tmp_path, "image_id,dx,age,sex,localization\n" + lines), None)
+    assert result.not_understood == {"age 300": 1, "localization moon": 2, "sex x": 1}
+    assert [row.context.known for row in result.rows] == [False, True, False, False]
+
+
 def test_two_columns_of_one_class_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="expected one column for each class, found two for akiec"):
         read_labels(written(tmp_path, "image,MEL,AK,AKIEC\nx,1,0,0\n"), None)
@@ -133,7 +140,11 @@ def test_two_columns_of_one_class_are_refused(tmp_path: Path) -> None:
         ("name,diagnosis\na,b\n", None, r"Expected the columns image_id,dx.*or image,AKIEC.*found name, diagnosis"),
         ("", None, "found none"),
         ("image_id,dx\na,melanoma\n", None, "line 2: expected dx to be one of"),
-        ("image_id,dx,split\na,mel,train\n", "test", "has no photo of the split 'test'"),
+        ("image_id,dx,split\na,mel,train\n", "test", "has no photo of the part test: its column split has none"),
+        ("image_id,dx\na,mel\n", "val", "has no photo of the part val: it has no column split"),
+        ("image_id,dx\n", None, "has a line of columns and no photo below it"),
+        ("image_id,dx\na,mel\nb,nv\na,mel\n", None, "line 4: a stands in line 2 already"),
+        (ISIC + "x,1,0,0,0,0,0,0\nx,1,0,0,0,0,0,0\n", None, "line 3: x stands in line 2 already"),
         (ISIC + "x,1,1,0,0,0,0,0\n", None, "line 2: expected one class at most, found 2"),
         (ISIC + "x,yes,0,0,0,0,0,0\n", None, "line 2: expected 0 or 1"),
         (ISIC + "x,1,0,0,0,0,0,0\n", "test", "has no splits"),

@@ -39,4 +39,26 @@ def test_without_the_data_set_they_say_so(
 
 def test_evaluate_asks_for_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate"]) == 2
-    assert "Expected --images and --labels, or --explanations" in capsys.readouterr().err
+    assert "Expected --images and --labels together" in capsys.readouterr().err
+    assert main(["evaluate", "--images", "."]) == 2
+    assert "found --images alone" in capsys.readouterr().err
+    assert main(["evaluate", "--invariance", "0"]) == 2
+    assert "x>=1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "ablation", "sensitivity"])
+def test_a_file_that_could_not_be_written_is_refused_before_the_work(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["runs/any"] if command == "sensitivity" else []
+    assert main([command, *more, "--json", str(tmp_path / "none" / "figures.json")]) == 2
+    assert f"there is no folder {tmp_path / 'none'}" in "".join(capsys.readouterr().err)
+    assert main([command, *more, "--json", str(tmp_path)]) == 2
+    assert "is a directory" in capsys.readouterr().err
+
+
+def test_the_table_asks_for_a_folder_of_runs(
+    ham10000: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ablation", "--runs", str(tmp_path / "none")]) == 2
+    assert f"There is no folder {tmp_path / 'none'}" in capsys.readouterr().err

@@ -76,6 +76,15 @@ def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: TrainingData
         training.train(replace(RECIPE, epochs=1, seed=9), photos, tmp_path)
 
 
+@pytest.mark.parametrize("length", [0, 1000])
+def test_a_checkpoint_that_is_not_whole_is_named(photos: TrainingData, tmp_path: Path, length: int) -> None:
+    training.train(replace(RECIPE, epochs=1), photos, tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(RecipeError, match=r"checkpoint\.pt is not a whole checkpoint .* Delete it"):
+        training.train(replace(RECIPE, epochs=2), photos, tmp_path)
+
+
 def test_best_weights_rebuild_the_network(photos: TrainingData, tmp_path: Path) -> None:
     best = training.train(replace(RECIPE, epochs=1), photos, tmp_path)
     student, recipe = training.load_student(best)

@@ -23,6 +23,8 @@ def test_every_recipe_loads_and_survives_a_checkpoint(path: Path) -> None:
     [
         ("epoks = 3", r"unknown field 'epoks'\. Known here: .*epochs"),
         ("epochs = 'many'", r"epochs must be of the kind of 16 \(int\), found 'many'"),
+        ("epochs = 0", "epochs must be more than 0, found 0"),
+        ("learning_rate = -1e-3", r"learning_rate must be more than 0, found -0\.001"),
         ("epochs = 2.5", r"epochs must be of the kind of 16 \(int\), found 2\.5"),
         ("compile = 1", "compile must be of the kind of True"),
         ("[augmentation]\nhues = 1", r"\[augmentation\]: unknown field 'hues'"),

@@ -79,6 +79,8 @@ def _within_memory() -> Iterator[None]:
 
 def read_photo_file(path: Path, decoder: LimitedDecoder | None = None) -> Photo:
     """The photo in a file. Its size is looked at first: a film of 6 GB is not read. Raises UnreadableImage, OSError."""
+    if path.is_dir():
+        raise UnreadableImage(f"{path} is a folder: expected a photo. For all photos of a folder: skinlens batch.")
     with path.open("rb") as file:
         file.seek(0, 2)
         check_weight(file.tell())

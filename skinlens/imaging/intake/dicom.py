@@ -176,7 +176,7 @@ def _checked_kind(dataset: Any) -> str:
         raise UnreadableImage(
             "The DICOM object is no photo of skin: a Dermoscopic Photography Image or a VL Photographic Image was "
             f"expected, and it is of {f'the class {name}' if name else 'no class that is listed'}. "
-            "Upload the photo itself."
+            "Choose the photo itself."
         )
     ratio = dataset.get("PixelAspectRatio")
     if ratio is not None and len(ratio) == 2 and int(ratio[0]) != int(ratio[1]):

@@ -74,7 +74,7 @@ def _is_bmp(head: bytes) -> bool:
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
-_PHOTO = "Upload the photo itself."
+_PHOTO = "Choose the photo itself."
 _FROM_CLOUD = "Open the photo in the cloud's own program, wait until it is downloaded, and upload it then."
 _SAVE_AGAIN = "Save the photo as JPEG or PNG, and upload that."
 _EXPORT = "Export the photo as JPEG or PNG from the camera's software, and upload that."
@@ -100,7 +100,7 @@ _KNOWN: tuple[tuple[_Test, str, str], ...] = (
     (
         _starts(b"\0\x05\x16\x07", b"\0\x05\x16\0"),
         "the companion that macOS keeps beside a photo (its name begins with ._)",
-        "Upload the photo itself: the file of the same name without ._ in front.",
+        "Choose the photo itself: the file of the same name without ._ in front.",
     ),
     (
         lambda head: head.startswith(b"bplist00") or (b"<plist" in head and b"NSURL" in head),
