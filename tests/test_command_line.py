@@ -264,7 +264,7 @@ def test_it_runs_as_a_module(release: Path, photo: Path) -> None:
 def test_predict_with_what_is_known_of_the_patient(
     release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["predict", str(photo), "--age", "63", "--sex", "female", "--site", "lower back"]
+    asked = ["predict", str(photo), "--age", "63", "--sex", "Female", "--site", "lower back"]
     assert main([*asked, "--weights", str(release)]) == 2
     assert "was released without what age, sex and site change" in capsys.readouterr().err
     coefficients = np.zeros((len(FEATURES), 7))

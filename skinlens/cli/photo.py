@@ -68,7 +68,7 @@ def _explaining(command: options.Command) -> options.Command:
 @click.argument("photos", nargs=-1, required=True, type=options.FILE, metavar="PHOTO…")
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout: one object, or a list of several photos.")
 @click.option("--age", type=float, metavar="YEARS", help="Of the patient, for a second distribution.")
-@click.option("--sex", type=click.Choice(("female", "male")), help="Likewise.")
+@click.option("--sex", type=click.Choice(("female", "male"), case_sensitive=False), help="Likewise.")
 @click.option("--site", metavar="SITE", help=f"Likewise: {', '.join(REGIONS)}, or a word for one of them.")
 @options.weights
 def predict(
