@@ -10,7 +10,7 @@ On 40 seeded photos of ``val``, for the class that SkinLens puts first, by Spear
   the float network on ONNX Runtime, which is many times faster than ``explain_instance`` on eager torch; how far both
   are from the originals is measured on the first photo and stands in the result.
 
-Needs the data set (the setting ``SKINLENS_HAM10000``) and takes about half an hour on two quiet cores. Figures of each
+Needs the data set (the setting ``SKINLENS_HAM10000``) and takes about an hour on two quiet cores. Figures of each
 photo are kept in ``artefacts/gates``, so a run that was ended goes on where it was. Nothing is asserted here:
 ``python -m skinlens evaluate --explanations`` compares the result with what is asked for.
 """
@@ -185,7 +185,8 @@ def of_all_score_cams(found: list[Found]) -> dict[str, Any]:
     return _near(found) | stock | {"channels_tried_mean": tried}
 
 
-def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
+def measure(weights: Path, count: int, lime_count: int, threads: int) -> dict[str, Any]:
+    """Both parts; LIME, of which a photo takes minutes, on the first ``lime_count`` of the photos."""
     manifest, classifier = load_manifest(weights), load_classifier(weights, threads)
     student, model_ref = load_released(manifest), classifier.engine.model_ref
     settings = {name: METHODS[name].defaults for name in ("score_cam", "lime")}
@@ -198,14 +199,15 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
     for number, entry in enumerate(entries, 1):
         photo = read_trusted_photo(entry.path.read_bytes())
         case, start = (photo, classifier.predict(photo).top.code), folder / entry.image_id
-        limit = kept(f"{start}-lime_limit.json", limit_of, partial(lime_limit, classifier, *case))
-        for name, setting, work in (
-            ("score_cam", settings["score_cam"], partial(of_score_cam, classifier, *case)),
-            ("lime", settings["lime"], partial(of_lime, classifier, *case, limit)),
-            ("stock_lime", {}, partial(of_stock_lime, float_, *case)),
-        ):
+        parts = [("score_cam", settings["score_cam"], partial(of_score_cam, classifier, *case))]
+        if number <= lime_count:
+            limit = kept(f"{start}-lime_limit.json", limit_of, partial(lime_limit, classifier, *case))
+            parts.append(("lime", settings["lime"], partial(of_lime, classifier, *case, limit)))
+            parts.append(("stock_lime", {}, partial(of_stock_lime, float_, *case)))
+        for name, setting, work in parts:
             found[name].append(kept(f"{start}-{name}.json", setting, work))
-        print(f"  photo {number} of {count}: " + json.dumps({name: one[-1] for name, one in found.items()}), flush=True)
+        told = {name: found[name][-1] for name, _, _ in parts}
+        print(f"  photo {number} of {count}: {json.dumps(told)}", flush=True)
     case = read_trusted_photo(entries[0].path.read_bytes())
     distance = distance_to_originals(student, float_, case, classifier.predict(case).top.code)
     return {
@@ -219,7 +221,7 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
             "samples_median": _median(found["lime"], "samples"),
             "samples_mean": round(statistics.fmean(one["samples"] for one in found["lime"]), 1),
         },
-        "photos": {"of": "val", "count": count, "seed": SEED},
+        "photos": {"of": "val", "count": count, "lime_count": min(lime_count, count), "seed": SEED},
         "converged": {"score_cam": "all channels", "lime": CONVERGED},
         "defaults": settings,
         "stock": {"samples": STOCK, "superpixels": "quickshift", "target": "probability", "network": "float32"},
@@ -243,6 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=ROOT / "weights", help="folder with the manifest")
     parser.add_argument("--photos", type=int, default=PHOTOS)
+    parser.add_argument("--lime-photos", type=int, default=PHOTOS, help="LIME on the first of them alone")
     parser.add_argument("--threads", type=int, default=2, help="of one run; one where other work needs the processor")
     parser.add_argument("--score-cam", action="store_true", help="Score-CAM alone, into a result that has the rest")
     parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "explain_gates.json")
@@ -252,7 +255,8 @@ def main() -> None:
             measured = measure_score_cam(arguments.weights, arguments.photos, arguments.threads)
             report = json.loads(arguments.json.read_text()) | {"score_cam": measured | {"machine": machine()}}
         else:
-            report = measure(arguments.weights, arguments.photos, arguments.threads) | {"machine": machine()}
+            counts = arguments.photos, arguments.lime_photos
+            report = measure(arguments.weights, *counts, arguments.threads) | {"machine": machine()}
     except DatasetError as missing:
         raise SystemExit(f"The gates are measured on photos of val. {missing}") from missing
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

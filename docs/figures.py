@@ -251,9 +251,11 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     ]
     rows.append(["LIME, with that of another seed", f"{lime['stock_seed_spearman_median']:.3f}", ""])
     rows[-1] += [f"{lime['seed_spearman_median']:.3f}", ""]
+    count = one["photos"]["count"]
+    fewer = "" if (lime_count := one["photos"].get("lime_count", count)) == count else f", on the first {lime_count}"
     sentence = (
-        f"Rank correlation of a default map with its own limit, on {one['photos']['count']} photos of "
-        f"`{one['photos']['of']}`; for LIME, of its patches' coefficients. There stock takes "
+        f"Rank correlation of a default map with its own limit, on {count} photos of "
+        f"`{one['photos']['of']}`; for LIME, of its patches' coefficients{fewer}. There stock takes "
         f"{grouped(one['stock']['samples'])} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops "
         "when "
         f"the map is steady (release {lime['release']}). Of the channels of Score-CAM, of which stock tries all, "

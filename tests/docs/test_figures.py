@@ -201,12 +201,12 @@ def test_explain_gates_sets_each_correlation_beside_stock() -> None:
                 "samples_mean": 322.6,
             },
             "converged": {"lime": 10_000},
-            "photos": {"of": "val", "count": 40},
+            "photos": {"of": "val", "count": 40, "lime_count": 25},
             "stock": {"samples": 1000},
         }
     ).splitlines()
     assert "117 are tried on average for the same reason (release 0.4.0)." in lines[0]
-    assert "on 40 photos of `val`" in lines[0]
+    assert "on 40 photos of `val`; for LIME, of its patches' coefficients, on the first 25." in lines[0]
     assert "There stock takes 1,000 samples, SkinLens 323 on average" in lines[0]
     assert lines[-3:] == [
         "| Score-CAM, with that over all channels | 1.000 | 1.000 | 1.000 | 1.000 |",
