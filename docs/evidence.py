@@ -290,6 +290,29 @@ def seeds(gathered: Mapping[str, Any] | None = None) -> str:
     )
 
 
+def ablation_elsewhere(gathered: Mapping[str, Any] | None = None) -> str:
+    """AUC of melanoma on photos of other clinics, of the rows whose weights were at hand, and their differences."""
+    content = gathered or stored_ablation() or {}
+    titles = {row["name"]: row["title"] for row in content.get("protocols", {"lesion": {"rows": ()}})["lesion"]["rows"]}
+    parts = []
+    for name, theirs in content.get("elsewhere", {}).items():
+        rows = [
+            [
+                title,
+                ", ".join(map(str, theirs["rows"][row]["seeds"])) or "–",
+                estimate(theirs["rows"][row]["melanoma_auc"]),
+            ]
+            for row, title in titles.items()
+            if row in theirs["rows"]
+        ]
+        parts.append(
+            f"On the {grouped(theirs['n'])} validation photos of {data_set(name)}, {grouped(theirs['melanomas'])} of "
+            "melanomas:\n\n" + table(["", "seeds", TITLES["melanoma_auc"]], rows) + "\n"
+        )
+        parts += [f"- {difference(one, titles)}\n" for one in theirs["differences"]]
+    return "".join(parts) or "Not measured on photos of other clinics yet.\n"
+
+
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """One row against another on the same photos, and whether the interval of the difference leaves out 0."""
     said = [

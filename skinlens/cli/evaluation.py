@@ -1,6 +1,7 @@
 """Commands of evaluation: ``evaluate`` and ``ablation``, and what is fitted to a release: outline, patient context."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from skinlens.cli import options
 from skinlens.cli.training import say_how_to_go_on
 from skinlens.errors import DatasetError, RecipeError
 from skinlens.inference.release import weights_directory
+
+RECIPES = Path("recipes")
 
 
 class _Split(click.ParamType[str | Path]):
@@ -145,9 +148,12 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
     """The table of all runs under both protocols; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.evaluation.ablation import ablation as tabulate
     from skinlens.evaluation.ablation import summary
-    from skinlens.evaluation.ablation_runs import train_missing
+    from skinlens.evaluation.ablation_elsewhere import measure_elsewhere, merge_previous
+    from skinlens.evaluation.ablation_runs import other_clinics, train_missing
+    from skinlens.evaluation.bootstrap import RESAMPLES
     from skinlens.evaluation.ground_truth import read_labels
     from skinlens.training.ham10000 import dataset_folder, load_index, metadata_path
+    from skinlens.training.sources import SETTING
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
@@ -155,7 +161,7 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
     folder = dataset_folder()
     if train:
         with say_how_to_go_on():
-            train_missing(Path("recipes"), runs, say)
+            train_missing(RECIPES, runs, say)
     elif not runs.is_dir():
         raise RecipeError(f"There is no folder {runs}: name the one that holds the runs by --runs.")
     entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
@@ -164,6 +170,12 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
     previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed and json_path else None
     release = weights or weights_directory()
     result = tabulate(runs, entries, release, contexts=contexts, previous=previous, say=say)
+    result["elsewhere"] = {}
+    if SETTING in os.environ and RECIPES.is_dir():
+        result["elsewhere"] = measure_elsewhere(runs, entries, other_clinics(RECIPES), RESAMPLES, say)
+    else:
+        say(f"Photos of other clinics: not measured; that takes the setting {SETTING} and a folder {RECIPES}.")
+    merge_previous(result["elsewhere"], (previous or {}).get("elsewhere", {}))
     if json_path:
         options.write_json(json_path, result)
     print(summary(result))

@@ -100,14 +100,10 @@ def ablation(
                 row["measured_at"] = created_at
     if previous:
         merge_previous_results(result, previous, say)
-        result["protocols"]["lesion"]["differences"].sort(key=_place_of_difference)
+        result["protocols"]["lesion"]["differences"].sort(
+            key=lambda contrast: COMPARED.index((contrast["of"], contrast["minus"]))
+        )
     return result
-
-
-def _place_of_difference(contrast: Mapping[str, Any]) -> int:
-    """In the order of ``COMPARED``; behind them a pair of an earlier version."""
-    pair = contrast["of"], contrast["minus"]
-    return COMPARED.index(pair) if pair in COMPARED else len(COMPARED)
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:

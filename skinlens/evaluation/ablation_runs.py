@@ -12,10 +12,10 @@ from skinlens.errors import RecipeError
 from skinlens.evaluation.ablation import progress, run_recipe
 from skinlens.formatting import counted
 from skinlens.terminal import Say
-from skinlens.training.ham10000 import dataset_folder
+from skinlens.training.ham10000 import Entry, dataset_folder
 from skinlens.training.loop import PREDICTIONS
 from skinlens.training.protocols import Protocol
-from skinlens.training.recipe import Recipe
+from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.run import run_name, run_settings, train_recipe
 from skinlens.training.sources import load_source
 
@@ -80,6 +80,22 @@ def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
         say(f"Run {number} of {len(missing)}: {folder_of(runs, run).name}")
         train_recipe(recipes / f"{run.recipe}.toml", folder_of(runs, run), run.seed, run.protocol)
     return [folder_of(runs, run) for run in missing]
+
+
+def other_clinics(recipes: Path) -> dict[str, list[Entry]]:
+    """Photos that validate beside ``val``, by the name of their source, as the recipes of ``RUNS`` say.
+
+    Raises:
+        DatasetError: a source is missing.
+        RecipeError: a recipe cannot be read.
+    """
+    sources = {
+        source.name or Path(source.folder).name: source
+        for run in RUNS
+        for source in load_recipe(recipes / f"{run.recipe}.toml").sources
+        if source.validation
+    }
+    return {name: load_source(source, recipes)[1] for name, source in sources.items()}
 
 
 def _is_without_weights(folder: Path, asked: set[str]) -> bool:

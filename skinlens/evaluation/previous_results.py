@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skinlens.errors import DatasetError
-from skinlens.evaluation.ablation_rows import RELEASED
+from skinlens.evaluation.ablation_rows import COMPARED, RELEASED
 from skinlens.terminal import Say
 
 OF_RELEASE = frozenset(row.name for row in RELEASED)
@@ -68,8 +68,10 @@ def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: d
     made = {(difference["of"], difference["minus"]) for difference in protocol.get("differences", [])}
     for difference in before.get("differences", []):
         sides = (difference["of"], difference["minus"])
-        if sides not in made and all(
-            side in known and _same(known[side]["figures"], now.get(side, {})) for side in sides
+        if (
+            sides in COMPARED
+            and sides not in made
+            and all(side in known and _same(known[side]["figures"], now.get(side, {})) for side in sides)
         ):
             protocol["differences"].append(difference)
 

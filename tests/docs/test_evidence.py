@@ -209,6 +209,18 @@ def test_rows_on_photos_of_another_detail_are_in_no_table_but_in_the_leaks() -> 
     assert evidence.leak(gathered).endswith("Both were measured on photos of 150 px of detail.\n")
 
 
+def test_photos_of_other_clinics_have_a_table_of_the_rows_that_were_measured_there() -> None:
+    auc = {"melanoma_auc": figure(0.7)}
+    gain = {"of": "hsb", "minus": "hsb", "figures": auc}
+    theirs = {"n": 429, "melanomas": 81, "rows": {"hsb": auc | {"seeds": [1, 2]}}, "differences": [gain]}
+    gathered = {"protocols": {"lesion": {"rows": [RUN, NOT_RUN]}}, "elsewhere": {"other": theirs}}
+    lines = evidence.ablation_elsewhere(gathered).splitlines()
+    assert lines[0] == "On the 429 validation photos of other, 81 of melanomas:"
+    assert lines[2:5] == ["|  | seeds | melanoma AUC |", "| --- | --- | --- |", "| HSB | 1, 2 | 0.700 (0.600–0.800) |"]
+    assert lines[-1] == "- HSB against HSB: melanoma AUC +0.700 (+0.600 to +0.800), the interval leaves out 0."
+    assert evidence.ablation_elsewhere({"elsewhere": {}}) == "Not measured on photos of other clinics yet.\n"
+
+
 def test_the_search_is_a_table_of_its_own() -> None:
     row = {
         "intermediate": 0.3,

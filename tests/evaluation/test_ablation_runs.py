@@ -12,8 +12,9 @@ from skinlens.errors import DatasetError, RecipeError
 from skinlens.evaluation import ablation_runs
 from skinlens.evaluation.ablation_rows import ROWS
 from skinlens.evaluation.ablation_runs import RUNS, SEEDS, STAGES, restore_results, train_missing
+from skinlens.training.ham10000 import Entry
 from skinlens.training.loop import PREDICTIONS, write_predictions
-from skinlens.training.recipe import Recipe, load_recipe
+from skinlens.training.recipe import Recipe, Source, load_recipe
 from skinlens.training.sources import load_source
 from tests.tiny_release import RECIPE
 
@@ -70,6 +71,14 @@ def test_what_is_missing_is_trained_first_seeds_first(recipes: Path, asked: list
     assert said[0] == f"{len(expected)} runs to train: {', '.join(expected)}."
     assert said[1] == f"Run 1 of {len(RUNS) - 1}: teacher_reduced"
     assert train_missing(recipes, runs, said.append) == []
+
+
+def test_other_clinics_are_those_that_a_recipe_validates_on(recipes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(source: Source, _: Path) -> tuple[list[Entry], list[Entry]]:
+        return [], [Entry(source.name, Path("photo.jpg"), 0, "")]
+
+    monkeypatch.setattr(ablation_runs, "load_source", both)
+    assert ablation_runs.other_clinics(recipes) == {"isic2017": [Entry("isic2017", Path("photo.jpg"), 0, "")]}
 
 
 def test_a_teacher_whose_weights_were_not_kept_is_trained_again_where_it_is_asked(
