@@ -31,7 +31,8 @@ def json_file(default: Path | None = None) -> Callable[[Command], Command]:
 
 
 def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and not path.resolve().parent.is_dir():
+    given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
+    if path is not None and given and not path.resolve().parent.is_dir():
         raise click.BadParameter(
             f"expected a file in a folder that exists; there is no folder {path.resolve().parent}.", context, parameter
         )

@@ -12,6 +12,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!editors.has(root)) editors.set(root, new Editor(root));
   const editor = editors.get(root);
   editor.trigger = setTriggerValue;
+  editor.listen(); // again, after it was closed; the same listener is not heard twice
   editor.show(data);
   return () => editor.close();
 }
@@ -34,12 +35,10 @@ class Editor {
     }
     // First where the points are: further up, OpenSeadragon takes the arrows.
     for (const part of [this.over, root]) part.addEventListener("keydown", (event) => this.key(event));
-    const heard = {
+    this.heard = {
       "skinlens-given": () => this.data && this.place(),
       "skinlens-key": ({ detail }) => detail === "loupe" && this.loupe.press(),
     };
-    for (const [name, listener] of Object.entries(heard)) document.addEventListener(name, listener);
-    this.deaf = () => Object.entries(heard).forEach(([name, listener]) => document.removeEventListener(name, listener));
     this.over.querySelector(".sl-line").addEventListener("pointerdown", (event) => this.drag(event, null));
   }
 
@@ -79,11 +78,19 @@ class Editor {
     return this.picture?.ready ? [this.picture] : [];
   }
 
+  listen() {
+    for (const [name, listener] of Object.entries(this.heard)) document.addEventListener(name, listener);
+  }
+
+  // The page may show the same elements again: the outline is put back where it was found, with what was changed of it.
   close() {
-    this.deaf();
+    for (const [name, listener] of Object.entries(this.heard)) document.removeEventListener(name, listener);
     this.loupe.close();
+    this.picture?.viewer.removeOverlay(this.over);
     this.picture?.close();
-    editors.delete(this.root);
+    this.find(".sl-outline-frame").after(this.over);
+    this.pictures.clear();
+    this.picture = this.ground = this.data = null;
   }
 
   // ------------------------------------------------------------------------------------------------------ commands

@@ -14,6 +14,7 @@ class Loupe {
 
   close() {
     this.glass?.destroy();
+    this.glass = this.url = null;
   }
 
   press() {

@@ -10,6 +10,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!views.has(root)) views.set(root, new View(root));
   const view = views.get(root);
   view.trigger = setTriggerValue;
+  view.listen(); // again, after it was closed; the same listener is not heard twice
   view.show(data);
   return () => view.close();
 }
@@ -18,7 +19,7 @@ class View {
   constructor(root) {
     this.root = root;
     this.grid = root.querySelector(".sl-grid");
-    this.bar = root.querySelector(".sl-bar");
+    this.bar = root.querySelector(":scope > .sl-bar"); // the one of the comparison may come before it
     this.panels = new Map();
     this.pictures = new Set();
     for (const button of root.querySelectorAll("[data-zoom]")) {
@@ -27,17 +28,23 @@ class View {
     this.compare = new Compare(this);
     this.region = new RegionDialog(this);
     this.loupe = new Loupe(this);
-    const heard = { "skinlens-key": ({ detail }) => this.key(detail), "skinlens-given": () => this.data && this.draw() };
-    for (const [name, listener] of Object.entries(heard)) document.addEventListener(name, listener);
-    this.deaf = () => Object.entries(heard).forEach(([name, listener]) => document.removeEventListener(name, listener));
+    this.heard = { "skinlens-key": ({ detail }) => this.key(detail), "skinlens-given": () => this.data && this.draw() };
   }
 
+  listen() {
+    for (const [name, listener] of Object.entries(this.heard)) document.addEventListener(name, listener);
+  }
+
+  // The page may show the same elements again: they are left as they were found, and this view stays theirs.
   close() {
-    this.deaf();
+    for (const [name, listener] of Object.entries(this.heard)) document.removeEventListener(name, listener);
     this.compare.blink(false);
     this.loupe.close();
-    for (const picture of this.pictures) picture.close();
-    views.delete(this.root);
+    for (const picture of this.pictures) this.drop(picture);
+    for (const { figure } of this.panels.values()) figure.remove();
+    this.panels.clear();
+    for (const layer of Object.values(this.compare.layers)) delete layer.picture;
+    this.data = null;
   }
 
   key(action) {
