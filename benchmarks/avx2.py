@@ -7,7 +7,8 @@ what is wider than AVX2. torch, oneDNN, OpenBLAS and numpy have settings for the
 stay what they are, so a time is that of AVX2 kernels on this machine, not that of an older one.
 
 For a measurement, ``python -m benchmarks.avx2 benchmarks.explain_cost --json FILE``, and for tests, ``python -m
-benchmarks.avx2 pytest tests/quantization``. Needs Linux on x86-64, gcc and binutils.
+benchmarks.avx2 pytest tests/quantization``. Needs Linux on x86-64, gcc and binutils. Not for a program that takes the
+signal SIGILL for itself: the workers of Ray end by it.
 """
 
 import hashlib
