@@ -80,17 +80,21 @@ def _unsaid(_: str) -> None:
     """The table on ``val`` has said it of these runs already."""
 
 
+def _sides(difference: Mapping[str, Any]) -> tuple[str, str]:
+    return difference["of"], difference["minus"]
+
+
 def merge_previous(result: dict[str, Any], previous: Mapping[str, Any]) -> None:
     """Put into ``result``, in place, the rows of an earlier one that it lacks, and the differences of such rows."""
     for name, before in previous.items():
         now = result.setdefault(name, before)
         if now is before or now["n"] != before["n"]:
             continue
-        made = {(difference["of"], difference["minus"]) for difference in now["differences"]}
+        made = set(map(_sides, now["differences"]))
         now["differences"] += [
             difference
             for difference in before["differences"]
-            if (difference["of"], difference["minus"]) not in made
-            and not {difference["of"], difference["minus"]} & set(now["rows"])
+            if _sides(difference) not in made
+            and all(now["rows"].get(name, before["rows"][name]) == before["rows"][name] for name in _sides(difference))
         ]
         now["rows"] = {**before["rows"], **now["rows"]}
