@@ -22,7 +22,7 @@ def soak(result: Mapping[str, Any] | None = None) -> str:
         ["kills between a commit and the note of the log's head", grouped(one["heads_behind"])],
         ["**kills after which any check or the next start had something to say**", f"**{grouped(one['failures'])}**"],
     ]
-    seeds = f"{grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['kills'] - 1)}"
+    seeds = _seeds(one, "kills")
     sentence = f"Each after a random time of up to {one['longest_s']} s, seeds {seeds}; {measured_on(one)}.\n\n"
     return sentence + table(["", "count"], rows)
 
@@ -54,11 +54,7 @@ def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
         ["slowest answer, seconds", f"{one['slowest_s']:.1f}"],
         ["**anything else raised, or a whole file read otherwise afterwards**", f"**{grouped(one['wrong'])}**"],
     ]
-    sentence = (
-        f"Seeds {grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['files'] - 1)}, "
-        f"{one['seconds']:.0f} s on "
-        f"{measured_on(one)}.\n\n"
-    )
+    sentence = f"Seeds {_seeds(one, 'files')}, {one['seconds']:.0f} s on {measured_on(one)}.\n\n"
     return sentence + table(["", "count"], rows)
 
 
@@ -72,11 +68,7 @@ def soak_databases(result: Mapping[str, Any] | None = None) -> str:
         ["sentences in all", grouped(one["sentences"])],
         ["**other data shown, no sentence, or not brought back by the backup**", f"**{grouped(one['wrong'])}**"],
     ]
-    sentence = (
-        f"Seeds {grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['files'] - 1)}, "
-        f"{one['seconds']:.0f} s on "
-        f"{measured_on(one)}.\n\n"
-    )
+    sentence = f"Seeds {_seeds(one, 'files')}, {one['seconds']:.0f} s on {measured_on(one)}.\n\n"
     return sentence + table(["", "count"], rows)
 
 
@@ -146,6 +138,11 @@ def load(result: Mapping[str, Any] | None = None) -> str:
 
 CLIENTS = {"websocket": "a client", "chromium": "Chromium"}
 OF_WHOM = {"server": "the server", "clients": "the clients", "others": "other programs beside them"}
+
+
+def _seeds(one: Mapping[str, Any], drawn: str) -> str:
+    """First and last seed of what was drawn, one seed each."""
+    return f"{grouped(one['first_seed'])} to {grouped(one['first_seed'] + one[drawn] - 1)}"
 
 
 def _a_journey(run: Mapping[str, Any], name: str) -> str:

@@ -21,11 +21,16 @@ SHOWN = """() => {
 }"""
 
 
+def loaded(page: Page, markup: Path, scripts: list[Path]) -> str:
+    """Put a component's elements into a page; returns the address of its script, as a module."""
+    page.set_content(f"<div id=place>{markup.read_text(encoding='utf-8')}</div>")
+    script = "".join(path.read_text(encoding="utf-8") for path in scripts)
+    return "data:text/javascript;base64," + base64.b64encode(script.encode()).decode()
+
+
 def shown_after(page: Page, steps: str) -> str:
     """Order of the viewer's parts, and its number of pictures, after these steps; ``show`` returns its end."""
-    script = "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    address = "data:text/javascript;base64," + base64.b64encode(script.encode()).decode()
-    page.set_content(f"<div id=place>{(FOLDER / 'viewer.html').read_text(encoding='utf-8')}</div>")
+    address = loaded(page, FOLDER / "viewer.html", [FOLDER / name for name in SCRIPTS])
     page.evaluate(
         f"""async (address) => {{
           const parentElement = document.getElementById("place");
@@ -51,11 +56,7 @@ def test_the_outline_is_shown_again_as_it_was_left(browser: Browser) -> None:  #
     page = browser.new_page()
     folder = Path(outliner.__file__).parent
     scripts = [FOLDER / "picture.js", FOLDER / "loupe.js", folder / "outliner.js"]
-    address = (
-        "data:text/javascript;base64,"
-        + base64.b64encode("".join(path.read_text(encoding="utf-8") for path in scripts).encode()).decode()
-    )
-    page.set_content(f"<div id=place>{(folder / 'outliner.html').read_text(encoding='utf-8')}</div>")
+    address = loaded(page, folder / "outliner.html", scripts)
     points = page.evaluate(
         """async (address) => {
           const parentElement = document.getElementById("place");
