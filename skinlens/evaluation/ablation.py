@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, UInt8
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -37,6 +38,7 @@ from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
 from skinlens.evaluation.previous_results import merge_previous_results
 from skinlens.evaluation.released_rows import measure_released
 from skinlens.formatting import estimate
+from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.calibration import softmax
 from skinlens.inference.patient_context import PatientContext
 from skinlens.records import Array
@@ -138,9 +140,15 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
         images, truth, groups = data.val_images, data.val_labels, np.arange(len(data.val_labels))
     else:
         val = entries["val"]
-        images, truth, groups = load_images(val, recipe.input), labels_of(val), lesions(val)
+        images, truth, groups = _views(tuple(val), recipe.input), labels_of(val), lesions(val)
     logits = predict_logits(network, images, recipe, torch.device("cpu"))
     return Asked(recipe, network, logits, truth, groups)
+
+
+@lru_cache(maxsize=1)
+def _views(photos: tuple[Entry, ...], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
+    """Photos as one network sees them: the next row mostly asks for the same ones."""
+    return load_images(photos, spec)
 
 
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:

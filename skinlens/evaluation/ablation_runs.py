@@ -39,6 +39,8 @@ RUNS = (
     *(Run(name, seed) for seed in SEEDS for name in STAGES),
     Run("leak"),
     Run("leak", protocol="paper"),
+    Run("leak_long"),
+    Run("leak_long", protocol="paper"),
     Run("sources"),
     Run("robust"),
 )

@@ -65,7 +65,7 @@ def test_what_is_missing_is_trained_first_seeds_first(recipes: Path, asked: list
     write_run(runs / "hsb-seed3", replace(settings["hsb"], seed=3), 1)  # under way
     folders = train_missing(recipes, runs, said.append)
     expected = ["teacher_reduced", *(f"{name}-seed{seed}" for seed in SEEDS for name in STAGES)]
-    expected += ["leak", "leak-paper", "sources", "robust"]
+    expected += ["leak", "leak-paper", "leak_long", "leak_long-paper", "sources", "robust"]
     expected.remove("kd_single-seed2")
     assert asked == [folder.name for folder in folders] == expected
     assert said[0] == f"{len(expected)} runs to train: {', '.join(expected)}."
