@@ -15,7 +15,7 @@ from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.renamed_keys import with_present_keys
 from skinlens.training.recipe import OLD_NAMES
-from skinlens.wording.evaluation import SUBGROUPS, data_set
+from skinlens.wording.evaluation import SUBGROUPS, data_set, middle_of_melanoma
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
@@ -102,7 +102,12 @@ def reliability(one: Mapping[str, Any] | None) -> str:
         for key, title in (("top", "class put first"), ("melanoma", "melanoma"))
         for entry in one["reliability"][key]
     ]
-    return about(one) + table(["probability of", "stated, mean", "happened", "photos"], rows)
+    middle = middle_of_melanoma(one["reliability"]["melanoma"])
+    return (
+        about(one)
+        + table(["probability of", "stated, mean", "happened", "photos"], rows)
+        + (f"\n{middle}\n" if middle else "")
+    )
 
 
 def thresholds(one: Mapping[str, Any] | None, target: str) -> str:

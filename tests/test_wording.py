@@ -6,6 +6,7 @@ import pytest
 
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
+from skinlens.wording.evaluation import middle_of_melanoma
 from skinlens.wording.quality import UNRELIABLE, check_words, photo_quality
 from skinlens.wording.verdict import (
     agreement,
@@ -195,3 +196,14 @@ def test_below_the_cut_off_of_melanoma_a_carcinoma_is_named_in_the_same_line() -
     assert "pre-malignant" in verdict_line(prediction(0.02, 0.08, top="akiec"))
     for other in (prediction(0.3, 0.08, top="bcc"), prediction(0.02, 0.08, top="bkl")):
         assert "Most probable" not in verdict_line(other)
+
+
+def test_the_middle_of_melanomas_probability_is_weighed_by_photos_and_leaves_out_both_ends() -> None:
+    bins = [
+        {"n": n, "stated": stated, "happened": {"value": value, "low": 0.0, "high": 1.0}}
+        for n, stated, value in ((900, 0.01, 0.01), (30, 0.25, 0.1), (10, 0.55, 0.5), (20, 0.62, 0.9))
+    ]
+    said = middle_of_melanoma(bins).replace("\u00a0", " ")
+    assert said.startswith("In 40 photos, melanoma's probability lies between 20 and 60 %, and averages 32 %; ")
+    assert said.endswith("; 8 of them are melanomas (20 %).")
+    assert middle_of_melanoma([bins[0], bins[3]]) == ""

@@ -158,7 +158,7 @@ def compose(
     change: SinceLastVisit | None = None,
     signing: Signing = UNSIGNED,
 ) -> ReportContent:
-    """The report of a case. A visit without a number (0) is that of a photo that is not kept."""
+    """The report of a case. A visit without a number (0) is that of a photo that is not saved."""
     case, visit, photo = record.case, record.visit, record.photo
     number_of_case = (f"Case {visit.id}",) if visit.id else ()
     pseudonym = (shortened(case.patient.pseudonym),) if case.patient else ()
@@ -260,7 +260,7 @@ def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
         Entry("Site", capital(site(lesion.body_site, lesion.remark)) or NOT_RECORDED),
         *((Entry("Largest diameter", diameter),) if diameter else ()),
         Entry("Photo taken on", visit.taken_on or NOT_RECORDED),
-        Entry("Case", str(visit.id) if visit.id else "not kept"),
+        Entry("Case", str(visit.id) if visit.id else "not saved"),
     )
 
 

@@ -1,10 +1,10 @@
 """Measured figures: their titles and meanings, and the photos that they were measured on."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from skinlens.formatting import counted, grouped
+from skinlens.formatting import counted, grouped, rounded_percent
 
 HEADLINES: Mapping[str, str] = {
     "balanced_accuracy": "Balanced accuracy",
@@ -57,3 +57,24 @@ def photos(evaluation: Mapping[str, Any]) -> str:
     """The photos of an evaluation, as "1,505 photos of the test set"."""
     split = SPLITS.get(evaluation["split"])
     return f"{grouped(evaluation['n'])} photos of the {split}" if split else counted(evaluation["n"], "photo")
+
+
+def middle_of_melanoma(bins: Sequence[Mapping[str, Any]]) -> str:
+    """Share of melanomas where their stated probability is 20 to 60 %; empty where no photo has such a probability.
+
+    The overall calibration error hides it: most photos have a probability near 0.
+
+    Args:
+        bins: Of the reliability diagram of melanoma; the edges of fifteen bins lie at 20 and 60 %.
+    """
+    middle = [entry for entry in bins if 0.2 <= entry["stated"] < 0.6]
+    photos = sum(entry["n"] for entry in middle)
+    if not photos:
+        return ""
+    stated = sum(entry["n"] * entry["stated"] for entry in middle) / photos
+    melanomas = round(sum(entry["n"] * entry["happened"]["value"] for entry in middle))
+    return (
+        f"In {counted(photos, 'photo')}, melanoma's probability lies between 20 and 60 %, and averages "
+        f"{rounded_percent(stated)}; {grouped(melanomas)} of them are melanomas "
+        f"({rounded_percent(melanomas / photos)})."
+    )

@@ -36,13 +36,13 @@ def measured() -> dict[str, Any]:
     }
 
 
-def test_recalls_are_drawn_with_their_intervals_and_a_pattern_for_each_risk(measured: dict[str, Any]) -> None:
+def test_recalls_are_drawn_with_their_intervals_and_a_symbol_for_each_risk(measured: dict[str, Any]) -> None:
     chart = figures.recall_chart(measured)
-    bars = {bar.name: bar for bar in chart.data}
-    assert list(bars["malignant"].x) == [0.6, 0.8]
-    assert bars["malignant"].error_x.array == pytest.approx((0.05, 0.05))
-    assert bars["malignant"].error_x.arrayminus == pytest.approx((0.1, 0.1))
-    assert len({bar.marker.pattern.shape for bar in chart.data}) == 3
+    risks = {risk.name: risk for risk in chart.data}
+    assert list(risks["malignant"].x) == [0.6, 0.8]
+    assert risks["malignant"].error_x.array == pytest.approx((0.05, 0.05))
+    assert risks["malignant"].error_x.arrayminus == pytest.approx((0.1, 0.1))
+    assert len({risk.marker.symbol for risk in chart.data}) == 3
     assert "Dermatofibroma (6)" not in chart.layout.yaxis.categoryarray
     assert chart.layout.yaxis.categoryarray[-1] == "Melanocytic<br>nevus (6)"
 

@@ -184,7 +184,7 @@ def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
     case = samples.case(photo, patient=None, id=0, lesion_id=0, taken_on="")
     report = samples.composed(replace(case, lesion=Lesion(0, None, "")), photo, [], generated_on=samples.DAY)
     said = fields(report)
-    assert said["Case"] == "not kept"
+    assert said["Case"] == "not saved"
     assert said["Photo taken on"] == said["Site"] == "not recorded"
     assert report.running_title == "SkinLens report"
 

@@ -63,6 +63,14 @@ def test_a_familiar_photo_keeps_all_of_them() -> None:
     assert "the black tick is the cut-off for melanoma" in said
 
 
+def test_the_tick_is_explained_where_the_bar_of_melanoma_is_shown() -> None:
+    composed = report(1.0)
+    last = replace(composed.result, classes=tuple(sorted(composed.result.classes, key=lambda row: row.code == "mel")))
+    said = words(replace(composed, result=last))
+    assert "tick" not in said
+    assert f"{CALIBRATED}." in said
+
+
 @pytest.mark.parametrize("risk", RISK_COLORS)
 def test_only_a_familiar_photo_has_bars_in_the_colors_of_the_risk_groups(risk: str) -> None:
     assert drawn(report(1.0), risk)

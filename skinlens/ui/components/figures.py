@@ -13,39 +13,30 @@ from skinlens.wording.naming import name
 STATIC = {"displayModeBar": False, "scrollZoom": False}
 """Streamlit's ``config`` of every chart: no tools over it, and the page scrolls over it."""
 RISK_COLORS = {"malignant": ORANGE, "pre-malignant": YELLOW, "benign": BLUE}
-RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
+RISK_SYMBOLS = {"malignant": "triangle-up", "pre-malignant": "diamond", "benign": "circle"}
 
 
 def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
-    """Recall of each class, with its 95 % interval."""
+    """Recall of each class, with its 95 % interval; the marker's color and shape show the risk."""
     figure = go.Figure()
     codes = [code for code in measured["labels"] if measured["per_class"][code]["recall"]["value"] is not None]
     codes.sort(key=lambda code: measured["per_class"][code]["recall"]["value"])
     for risk, color in RISK_COLORS.items():
         own = [code for code in codes if BY_CODE[code].risk == risk]
         recalls = [measured["per_class"][code]["recall"] for code in own]
-        figure.add_bar(
-            y=[short(code, measured["per_class"][code]["n"]) for code in own],
+        figure.add_scatter(
             x=[recall["value"] for recall in recalls],
+            y=[short(code, measured["per_class"][code]["n"]) for code in own],
             error_x=error_bar(recalls),
-            orientation="h",
+            mode="markers",
             name=risk,
-            marker={
-                "color": color,
-                "pattern": {
-                    "shape": RISK_PATTERNS[risk],
-                    "fillmode": "overlay",
-                    "fgcolor": "rgba(255, 255, 255, 0.45)",
-                    "solidity": 0.3,
-                    "size": 7,
-                },
-            },
+            marker={"color": color, "symbol": RISK_SYMBOLS[risk], "size": 12},
             hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     figure.update_yaxes(
         categoryorder="array", categoryarray=[short(code, measured["per_class"][code]["n"]) for code in codes]
     )
-    figure.update_xaxes(range=[0, 1], title="share found", fixedrange=True)
+    figure.update_xaxes(range=[-0.02, 1.02], title="sensitivity", fixedrange=True)
     return calm(figure, 420)
 
 

@@ -31,10 +31,10 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
         marker={"color": BLUE, "size": [_dot(entry["n"]) for entry in bins]},
         customdata=[entry["n"] for entry in bins],
         name="photos (larger: more of them)",
-        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{customdata:,} photos<extra></extra>",
+        hovertemplate="stated %{x:.2f}, observed %{y:.2f}, %{customdata:,} photos<extra></extra>",
     )
     figure.update_xaxes(range=[-0.03, 1.03], title="stated probability", fixedrange=True)
-    figure.update_yaxes(range=[-0.03, 1.03], title="share in which it was so")
+    figure.update_yaxes(range=[-0.03, 1.03], title="observed share")
     return calm(figure, 400)
 
 

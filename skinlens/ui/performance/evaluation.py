@@ -15,7 +15,7 @@ from skinlens.ui.components.figures import STATIC
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
 from skinlens.ui.visit import operating_point
-from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, photos
+from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, middle_of_melanoma, photos
 from skinlens.wording.naming import capital, name
 from skinlens.wording.verdict import in_full
 
@@ -71,12 +71,12 @@ def probabilities() -> None:
             st.header(title)
             bins = evaluation["reliability"][key]
             said = ", ".join(
-                f"{entry['stated']:.2f} stated, {entry['happened']['value']:.2f} happened" for entry in bins
+                f"{entry['stated']:.2f} stated, {entry['happened']['value']:.2f} observed" for entry in bins
             )
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
     st.caption(
         f"{photos(evaluation)}. On the dashed line, a stated 70 % is right in 70 of 100 photos. Below it, the model "
-        "is overconfident. Lines: 95 % range."
+        f"is overconfident. Lines: 95 % range. {middle_of_melanoma(evaluation['reliability']['melanoma'])}"
     )
 
 
