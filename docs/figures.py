@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens import published_figures
+from skinlens.evaluation.segmentation import GOOD
 from skinlens.formatting import duration, estimate, grouped, megabytes, rounded_percent
 from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
@@ -276,6 +277,30 @@ def processor(result: Mapping[str, Any]) -> str:
 def measured_on(result: Mapping[str, Any]) -> str:
     """Cores and processor, as of ``processor``, with the commit."""
     return f"{processor(result)}, commit `{result['machine']['commit']}`"
+
+
+OUTLINE_FIGURES = {
+    "dice": "Dice, mean",
+    "dice_median": "Dice, median",
+    "iou": "intersection over union, mean",
+    "curve_dice": "Dice of the smooth curve that is shown, mean",
+    "good_share": f"share of photos with a Dice of {GOOD} or more",
+}
+
+
+def outline(release: Mapping[str, Any]) -> str:
+    """Table of how closely the model's outline of the lesion follows the data set's masks."""
+    sets = release["outline"]["figures"]
+    header = ["", *(f"{split} ({grouped(sets[split]['n'])} photos)" for split in ("val", "test"))]
+    rows = [
+        [title, *(estimate(sets[split][key]) for split in ("val", "test"))] for key, title in OUTLINE_FIGURES.items()
+    ]
+    parity = release["outline"]["parity"]
+    said = (
+        f"\nDice of the int8 outline against the float one: {parity['dice_int8_float_mean']:.3f} on average, "
+        f"{parity['dice_int8_float_worst']:.3f} at worst.\n"
+    )
+    return table(header, rows) + said
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

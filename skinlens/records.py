@@ -171,6 +171,11 @@ class Prediction:
     """Wall time from pixels to probabilities."""
     prediction_set: PredictionSet | None = None
     """None where the model was released without one."""
+    turned_probs: tuple[tuple[float, ...], ...] = ()
+    """Calibrated probabilities of the photo in each orientation whose mean was served, upright first, then turned by
+    90°, 180° and 270°; each in the order of ``labels.CODES``. Empty where the model takes one orientation, and for
+    cases that were stored before it was.
+    """
 
     @property
     def top(self) -> Label:
@@ -178,6 +183,11 @@ class Prediction:
 
     def prob(self, code: str) -> float:
         return self.probs[INDEX[code]]
+
+    def range_over_turns(self, code: str) -> tuple[float, float]:
+        """Lowest and highest probability of a class among ``turned_probs``. Raises ValueError: there are none."""
+        probs = [probs[INDEX[code]] for probs in self.turned_probs]
+        return min(probs), max(probs)
 
     @property
     def melanoma_prob(self) -> float:

@@ -14,6 +14,7 @@ from skinlens.wording.verdict import (
     set_remark,
     set_statement,
     threshold_statement,
+    turns_statement,
     verdict,
     verdict_line,
 )
@@ -207,3 +208,35 @@ def test_the_middle_of_melanomas_probability_is_weighed_by_photos_and_leaves_out
     assert said.startswith("In 40 photos, melanoma's probability lies between 20 and 60 %, and averages 32 %; ")
     assert said.endswith("; 8 of them are melanomas (20 %).")
     assert middle_of_melanoma([bins[0], bins[3]]) == ""
+
+
+def in_turns(*melanoma: float) -> Prediction:
+    """The nevus has 95 % of what melanoma leaves; melanoma has the given probability in each orientation."""
+    each = [prediction(value, 0.1, top="nv").probs for value in melanoma]
+    return replace(prediction(0.08, 0.1, top="nv"), turned_probs=tuple(each))
+
+
+def test_orientations_are_said_for_the_most_probable_class_and_for_melanoma() -> None:
+    said = turns_statement(in_turns(0.02, 0.04, 0.06, 0.08)).replace("\u00a0", " ")
+    assert said == (
+        "The result is the mean over quarter turns of the photo; each orientation alone gives melanocytic nevus "
+        "between 87.4 % and 93.1 % and melanoma between 2.0 % and 8.0 %."
+    )
+    assert "gives melanocytic nevus 87.4\u00a0% and melanoma 8.0\u00a0%." in turns_statement(in_turns(*[0.08] * 4))
+    assert turns_statement(in_turns()) == ""
+
+
+def test_orientations_on_both_sides_of_the_cut_off_are_said_to_be() -> None:
+    both = "Some lie above the melanoma cut-off and some below."
+    assert turns_statement(in_turns(0.02, 0.1)).endswith(f". {both}")
+    for alike in ((0.02, 0.08), (0.1, 0.2)):
+        assert both not in turns_statement(in_turns(*alike))
+    melanoma = prediction(0.6, 0.1)
+    alone = replace(melanoma, turned_probs=(melanoma.probs, prediction(0.9, 0.1).probs))
+    assert turns_statement(alone).replace("\u00a0", " ").endswith("alone gives melanoma between 60.0 % and 90.0 %.")
+
+
+def test_a_verdict_ends_with_the_orientations() -> None:
+    turned = in_turns(0.02, 0.04)
+    assert verdict(GOOD, turned)[-1] == turns_statement(turned)
+    assert verdict(STRANGE, turned) == (UNRELIABLE,)

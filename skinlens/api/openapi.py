@@ -107,6 +107,7 @@ def _prediction() -> Schema:
                 "The classes that cannot be ruled out.",
             )
         ),
+        "turns": _or_nothing(_range("The orientations whose mean is the result, each alone.")),
         "verdict": {**_TEXTS, "description": "Sentences for people."},
         "quality": _object({"passed": _TRUTH, "checks": {"type": "array", "items": _object(check)}}),
         "out_of_distribution": _or_nothing(
@@ -124,10 +125,12 @@ def _prediction() -> Schema:
 
 
 def _views() -> Schema:
-    return _object(
-        {"count": _WHOLE, "least": _probs("Of all views."), "most": _probs("Of all views.")},
-        "The photo in eight orientations: the least and the most probable that each class becomes.",
-    )
+    return _range("The photo in eight orientations: the least and the most probable that each class becomes.")
+
+
+def _range(description: str) -> Schema:
+    sides = {"least": _probs("Of all orientations."), "most": _probs("Of all orientations.")}
+    return _object({"count": _WHOLE, **sides}, description)
 
 
 def _explanation() -> Schema:

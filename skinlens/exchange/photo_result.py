@@ -11,7 +11,7 @@ from skinlens.explain import METHODS
 from skinlens.explain.overlay import captioned, overlay
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.records import LIKENESS, Explanation, Photo, Pixels
+from skinlens.records import LIKENESS, Array, Explanation, Photo, Pixels, Prediction
 from skinlens.wording.maps import supports
 from skinlens.wording.records import target_words
 from skinlens.wording.verdict import verdict
@@ -34,6 +34,7 @@ def of_photo(analysis: Analysis, *, bundled: bool) -> dict[str, Any]:
             "threshold": asdict(prediction.melanoma_threshold),
         },
         "prediction_set": prediction.prediction_set and asdict(prediction.prediction_set),
+        "turns": _turns(prediction),
         "verdict": list(verdict(analysis.quality, prediction)),
         "quality": {
             "passed": analysis.quality.passed,
@@ -48,12 +49,22 @@ def of_photo(analysis: Analysis, *, bundled: bool) -> dict[str, Any]:
     }
 
 
+def _turns(prediction: Prediction) -> dict[str, Any] | None:
+    """Least and most probability of each class among the orientations whose mean was served; None for only one."""
+    if not prediction.turned_probs:
+        return None
+    return _least_and_most(np.array(prediction.turned_probs))
+
+
 def of_views(classifier: Classifier, photo: Photo) -> dict[str, Any]:
     """Spread of the probabilities over the photo's eight orientations: least and most of each class.
 
     An answer that changes as the photo is turned or mirrored is less sure than its probability says.
     """
-    probs = classifier.turned_probs(photo)
+    return _least_and_most(classifier.turned_probs(photo))
+
+
+def _least_and_most(probs: Array) -> dict[str, Any]:
     least, most = probs.min(axis=0).tolist(), probs.max(axis=0).tolist()
     return {
         "count": len(probs),

@@ -56,9 +56,11 @@ class Classifier:
         return self._readings(normalize(views, self.engine.spec), started)
 
     def _readings(self, batch: Batch, started: float) -> list[Reading]:
-        pooled = self.engine.pooled(batch)
+        of_turns = self.engine.pooled_of_turns(batch)
+        pooled = of_turns.mean(axis=0)
         logits = self.engine.head.logits_of_pooled(pooled)
         probs = softmax(logits, self.temperature)
+        turned = [softmax(self.engine.head.logits_of_pooled(turn), self.temperature) for turn in of_turns]
         latency_ms = (time.perf_counter() - started) * 1000 / len(batch)
         features = self.engine.head.hidden(pooled)
         return [
@@ -70,6 +72,7 @@ class Classifier:
                     model=self.engine.model_ref,
                     latency_ms=latency_ms,
                     prediction_set=None if self.set_rule is None else self.set_rule.predict_set(probs[at]),
+                    turned_probs=tuple(tuple(turn[at].tolist()) for turn in turned) if len(turned) > 1 else (),
                 ),
                 self.ood.distance(pooled[at]),
                 features[at],

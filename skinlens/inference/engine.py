@@ -159,9 +159,13 @@ class Engine:
 
     def pooled(self, batch: Batch) -> Float32[Array, "n c"]:
         """The fused map's mean over space, without the map itself: all that the head needs of a photo."""
-        if self._pools:
-            return self._run(batch, ("pooled",))[0]
-        return pool(self.features(batch))
+        return _mean_of_turns(self.pooled_of_turns(batch))
+
+    def pooled_of_turns(self, batch: Batch) -> Float32[Array, "t n c"]:
+        """Mean over space of the fused map of each orientation alone, upright first; their mean is ``pooled``."""
+        (output,) = self._computed(batch, ("pooled",) if self._pools else ("fused",), self.turns)
+        pooled = output if self._pools else pool(output)
+        return pooled.reshape(self.turns, len(batch), -1)
 
     def logits(self, batch: Batch) -> Logits:
         """Logits of the photos, before the temperature."""

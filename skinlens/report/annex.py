@@ -28,7 +28,7 @@ from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
 from skinlens.wording.naming import in_sentence
 from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
 from skinlens.wording.records import target_words
-from skinlens.wording.verdict import set_statement, threshold_statement
+from skinlens.wording.verdict import statements
 
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
@@ -90,9 +90,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
     rows = check_rows(record.checks, prediction)
     none, _, most = LEGEND.partition(", ")
     return Annex(
-        statements=tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
-        if reliable
-        else (),
+        statements=tuple(filter(None, statements(prediction))) if reliable else (),
         explanations_note=_explanations_note(ordered, reliable=reliable),
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in ordered),
         legend=overlay.legend_bar(8, 256),

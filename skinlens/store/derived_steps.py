@@ -2,6 +2,8 @@
 
 from sqlite_utils.db import Database
 
+from skinlens.store.seals import add_columns
+
 
 def m017_features(db: Database) -> None:
     """The network's features of a visit's photo (float16), of one model: see ``store.features``."""
@@ -41,3 +43,8 @@ def m023_rescored(db: Database) -> None:
 
         CREATE INDEX rescored_of_visit ON rescored (visit_id);
     """)
+
+
+def m024_turned_probs(db: Database) -> None:
+    """Column of the probabilities of each orientation of a photo, as JSON; NULL where they are not known."""
+    add_columns(db, "visit", ["turned_probs TEXT"])

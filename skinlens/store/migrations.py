@@ -21,7 +21,7 @@ from skinlens.store.clinical_steps import (
     m020_body_map,
     m022_result_first,
 )
-from skinlens.store.derived_steps import m017_features, m023_rescored
+from skinlens.store.derived_steps import m017_features, m023_rescored, m024_turned_probs
 from skinlens.store.seals import seal_table
 from skinlens.store.search_tokens import searchable
 
@@ -382,6 +382,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m021_audit,
     m022_result_first,
     m023_rescored,
+    m024_turned_probs,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

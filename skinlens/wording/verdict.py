@@ -32,7 +32,12 @@ def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     """Sentences beside the distribution; of a photo that is unlike the training photos, that nothing holds."""
     if not quality.reliable:
         return (UNRELIABLE,)
-    return tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
+    return tuple(filter(None, statements(prediction)))
+
+
+def statements(prediction: Prediction) -> tuple[str, str, str]:
+    """Sentences on cut-off, classes that cannot be ruled out, and orientations; each empty where there is none."""
+    return threshold_statement(prediction), set_statement(prediction), turns_statement(prediction)
 
 
 def threshold_statement(prediction: Prediction) -> str:
@@ -195,6 +200,24 @@ def set_statement(prediction: Prediction) -> str:
     return " ".join(
         filter(None, (set_words(prediction, prediction_set), set_remark(prediction), set_promise(prediction_set)))
     )
+
+
+def turns_statement(prediction: Prediction) -> str:
+    """Sentence on the spread over the orientations of a photo, of its most probable class and of melanoma; empty where
+    the result is that of one orientation.
+    """
+    if not prediction.turned_probs:
+        return ""
+    codes = dict.fromkeys((prediction.top.code, MELANOMA))
+    said = " and ".join(f"{BY_CODE[code].name} {_range_words(*prediction.range_over_turns(code))}" for code in codes)
+    words = f"The result is the mean over quarter turns of the photo; each orientation alone gives {said}."
+    low, high = prediction.range_over_turns(MELANOMA)
+    both = low < prediction.melanoma_threshold.value <= high
+    return f"{words} Some lie above the melanoma cut-off and some below." if both else words
+
+
+def _range_words(low: float, high: float) -> str:
+    return percent(low) if percent(low) == percent(high) else f"between {percent(low)} and {percent(high)}"
 
 
 CONTEXT_PRIOR = (

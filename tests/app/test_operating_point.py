@@ -1,6 +1,7 @@
 """What stands beside the distribution: the set of classes, and the threshold at a prevalence that the reader sets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
 from skinlens.ui.visit.operating_point import Rates, predictive_statements, rates
 from skinlens.wording.quality import UNRELIABLE
-from skinlens.wording.verdict import set_words
+from skinlens.wording.verdict import set_words, turns_statement
 from tests.app.conftest import html, press, read, turn, typed
 
 MODEL = ModelRef("hsb", "1", "ab" * 32)
@@ -105,6 +106,17 @@ def unsure(app: AppTest) -> None:
     assert not any(f'class="sl-{risk}"' in rows for risk in ("malignant", "pre-malignant", "benign"))
     assert "<b>" not in rows
     assert not [slider for slider in app.slider if slider.key == "prevalence_percent"]
+
+
+def test_the_reading_says_how_far_its_orientations_lie_apart(agreed: AppTest) -> None:
+    press(agreed, "Try the example")
+    press(agreed, "Show result")
+    analysis = agreed.session_state["open_case"].analysis
+    assert "orientation" not in read(agreed)
+    turned = replace(analysis.prediction, turned_probs=(analysis.prediction.probs,) * 4)
+    agreed.session_state["open_case"].analysis = replace(analysis, prediction=turned)
+    agreed.run()
+    assert turns_statement(turned) in read(agreed)
 
 
 def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, release: Path) -> None:

@@ -39,6 +39,11 @@ def tried(calibration: str, float_layers: list[str], agreement: float) -> dict[s
     }
 
 
+def of_outline(value: float) -> dict[str, Any]:
+    figure = {"value": value, "low": value - 0.01, "high": value + 0.01}
+    return {"n": 1500, **dict.fromkeys(figures.OUTLINE_FIGURES, figure)}
+
+
 RELEASE: dict[str, Any] = {
     "name": "SkinLens student (hsb)",
     "version": "1",
@@ -213,3 +218,12 @@ def test_explain_gates_sets_each_correlation_beside_stock() -> None:
         "| LIME, with that of 10,000 other samples | 0.900 | 0.813 | 0.953 | 0.900 |",
         "| LIME, with that of another seed | 0.770 |  | 0.910 |  |",
     ]
+
+
+def test_the_outline_is_stated_for_both_parts() -> None:
+    parity = {"dice_int8_float_mean": 0.998, "dice_int8_float_worst": 0.962}
+    measured = {"figures": {"val": of_outline(0.92), "test": of_outline(0.93)}, "parity": parity}
+    lines = figures.outline({"outline": measured}).splitlines()
+    assert lines[0] == "|  | val (1,500 photos) | test (1,500 photos) |"
+    assert lines[2] == "| Dice, mean | 0.920 (0.910–0.930) | 0.930 (0.920–0.940) |"
+    assert lines[-1].endswith("0.998 on average, 0.962 at worst.")

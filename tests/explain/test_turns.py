@@ -122,6 +122,17 @@ def test_the_spread_over_the_orientations_is_that_of_single_ones(averaging, clas
     assert_near(averaging.turned_probs(photos[0]), classifier.turned_probs(photos[0]), NETWORK)
 
 
+def test_a_prediction_has_the_probabilities_of_each_orientation_whose_mean_it_is(averaging, classifier, photos):
+    readings = averaging.read_views(np.stack([model_view(photo, SPEC) for photo in photos]))
+    for photo, reading in zip(photos, readings, strict=True):
+        found = np.array(reading.prediction.turned_probs, dtype=np.float32)
+        assert_near(found, averaging.turned_probs(photo)[:TURNS], NETWORK)
+        assert_near(
+            np.array(reading.prediction.probs, np.float32), averaging.probs(to_batch([photo], SPEC))[0], NETWORK
+        )
+    assert classifier.predict(photos[0]).turned_probs == ()
+
+
 def test_the_float_network_averages_the_same_turns(averaging, averaging_student, photos):
     batch = to_batch(photos, SPEC)
     with torch.no_grad():

@@ -117,9 +117,9 @@ class Listening(Engine):
 
     asked: ClassVar[list[Sequence[str]]] = []
 
-    def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
+    def _computed(self, batch: Batch, names: Sequence[str], turns: int) -> list[Array]:
         self.asked.append(names)
-        return super()._run(batch, names)
+        return super()._computed(batch, names, turns)
 
 
 def test_a_prediction_asks_for_the_mean_of_the_fused_map_alone(release: Path) -> None:

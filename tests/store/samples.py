@@ -51,7 +51,8 @@ def prediction(top: str = "nv", prob: float = 0.7, model: ModelRef = MODEL, **ot
     rest = (1 - sum(given.values())) / (len(CODES) - len(given))
     probs = tuple(given.get(code, rest) for code in CODES)
     logits = tuple(float(np.log(value)) * 1.3 for value in probs)
-    return Prediction(probs, logits, THRESHOLD, model, 8.125, PredictionSet((top,), 0.9, "756 photos of val"))
+    turned = tuple(tuple(np.roll(probs, quarters).tolist()) for quarters in range(4))
+    return Prediction(probs, logits, THRESHOLD, model, 8.125, PredictionSet((top,), 0.9, "756 photos of val"), turned)
 
 
 def explanation(

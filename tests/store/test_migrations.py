@@ -118,6 +118,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert (case.visit.clinical, case.patient.phototype) == (NOT_RECORDED, None)
         kept = PredictionSet(("mel", "nv"), 0.9, "756 photos of val")
         assert case.visit.prediction.prediction_set == (kept if steps >= 9 else None)
+        assert case.visit.prediction.turned_probs == ()
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
         assert [row.visit_id for row in store.search(CaseQuery(text="melanoma face")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)

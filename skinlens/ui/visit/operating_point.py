@@ -18,7 +18,15 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache
 from skinlens.wording.evaluation import photos
 from skinlens.wording.quality import GRAY_BARS, UNRELIABLE, cause
-from skinlens.wording.verdict import FLAGGED_TOO, agreement, in_full, set_promise, set_remark, set_words
+from skinlens.wording.verdict import (
+    FLAGGED_TOO,
+    agreement,
+    in_full,
+    set_promise,
+    set_remark,
+    set_words,
+    turns_statement,
+)
 
 USUAL_PREVALENCE_PERCENT = round(100 * PARAMETERS["prevalence"].default, 1)
 _LESIONS, _MELANOMAS = 23_487, 1_737
@@ -79,6 +87,8 @@ def verdict(
     if not quality.reliable:
         st.caption(GRAY_BARS)
         return
+    if apart := turns_statement(prediction):
+        st.caption(plain(apart))
     label_set(prediction)
     if said := agreement(impression, quality, prediction):
         st.info(plain(said))
