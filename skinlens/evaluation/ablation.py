@@ -43,8 +43,9 @@ from skinlens.inference.calibration import softmax
 from skinlens.inference.patient_context import PatientContext
 from skinlens.records import Array
 from skinlens.terminal import Say
+from skinlens.training.checkpoints import PREDICTIONS
 from skinlens.training.ham10000 import Entry, labels_of, load_images
-from skinlens.training.loop import PREDICTIONS, predict_logits
+from skinlens.training.loop import predict_logits
 from skinlens.training.protocols import Protocol, paper_split
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.tasks import load_network, make_task

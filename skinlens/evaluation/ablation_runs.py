@@ -12,8 +12,8 @@ from skinlens.errors import RecipeError
 from skinlens.evaluation.ablation import progress, run_recipe
 from skinlens.formatting import counted
 from skinlens.terminal import Say
+from skinlens.training.checkpoints import PREDICTIONS
 from skinlens.training.ham10000 import Entry, dataset_folder
-from skinlens.training.loop import PREDICTIONS
 from skinlens.training.protocols import Protocol
 from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.run import run_name, run_settings, train_recipe

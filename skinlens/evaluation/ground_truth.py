@@ -152,7 +152,7 @@ def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]],
         group = line.get("lesion_id") or line["image_id"]
         context = _context(line)
         not_understood.update(_not_understood(line, context))
-        rows.append(LabeledImage(line["image_id"], INDEX[line["dx"]], group, _traits(line), context))
+        rows.append(LabeledImage(line["image_id"], INDEX[line["dx"]], group, _traits(line, context), context))
     if not rows:
         where = (
             "it has no column split, and no photo of HAM10000's own" if own is not None else "its column split has none"
@@ -183,18 +183,14 @@ def _not_understood(line: Mapping[str, str], context: PatientContext) -> Iterato
             yield f"{column} {value}"
 
 
-def _traits(line: Mapping[str, str]) -> dict[str, str]:
+def _traits(line: Mapping[str, str], context: PatientContext) -> dict[str, str]:
     """The traits whose columns the file has. The camera's column is ``dataset`` in the official download."""
     traits = {}
     if "sex" in line:
-        traits["sex"] = line["sex"] if line["sex"] in METADATA_FIELDS["sex"] else NOT_RECORDED
+        traits["sex"] = context.sex or NOT_RECORDED
     if "age" in line:
-        try:
-            age_years = float(line["age"])
-        except ValueError:
-            traits["age"] = NOT_RECORDED
-        else:
-            traits["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
+        years = context.age_years
+        traits["age"] = NOT_RECORDED if years is None else next(words for below, words in _AGES if years < below)
     if "localization" in line:
         traits["site"] = _GROUPS.get(region_of(line["localization"]) or "", NOT_RECORDED)
     if "dx_type" in line:

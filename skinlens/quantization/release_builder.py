@@ -48,8 +48,9 @@ from skinlens.quantization.ptq import (
     quantize,
 )
 from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
+from skinlens.training.checkpoints import in_half
 from skinlens.training.ham10000 import SPLIT, Entry, ImageSet, split_file
-from skinlens.training.loop import in_half, load_student
+from skinlens.training.loop import load_student
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import load_source
 

@@ -7,13 +7,11 @@ Each epoch draws from generators seeded with (seed, epoch), so a resumed run goe
 """
 
 import json
-import os
-import pickle
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -28,27 +26,20 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from skinlens import metrics
-from skinlens.errors import RecipeError
 from skinlens.inference.calibration import softmax
 from skinlens.networks.student import Student
 from skinlens.records import Array
 from skinlens.training.batches import RunSteps, Step, prepared, sampling_weights
+from skinlens.training.checkpoints import EpochLog, Origin, restore, run_lock, save_epoch, write_log
 from skinlens.training.distributed import World, convert_sync_batchnorm
 from skinlens.training.protocols import TrainingData
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
-PARTS = ("task", "averaged", "optimizer", "schedule")
-"""Parts of a run's state that a checkpoint holds."""
-OLD_PARTS = {"task": "learner"}
-"""Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
-PREDICTIONS = "val_logits.npz"
 LOSS_SHOWN = 25
 """Steps between two readings of the loss for the progress bar: a GPU is not waited for at each."""
-EpochLog = dict[str, float | int]
-"""Line of ``log.jsonl``: results of one epoch."""
 
 
 def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_PROCESS) -> Path:
@@ -56,15 +47,23 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
 
     Raises:
         WeightsError: the initial weights are not installed.
-        RecipeError: ``run`` holds a checkpoint of another recipe, or the teacher is not there.
+        RecipeError: ``run`` holds a checkpoint of another run, another process trains there, or the teacher is not
+            there.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    with run_lock(run, wanted=world.is_main_process):
+        return _train(recipe, data, run, world)
+
+
+def _train(recipe: Recipe, data: TrainingData, run: Path, world: World) -> Path:
     device = world.device()
     teacher = FrozenTeacher(recipe, device) if recipe.distillation.teacher else None
+    origin = Origin.of(recipe, data, teacher.fingerprints if teacher else {})
     steps = RunSteps(recipe, data.train_images, sampling_weights(data.train_labels, recipe.class_balance_power), world)
     labels = torch.from_numpy(data.train_labels).to(device)
     state = _initial_state(recipe, device, steps.steps)
-    history = restore(run, recipe, data.protocol, state)
+    history = restore(run, origin, state)
+    if history and world.is_main_process:
+        write_log(run, history)  # the process may have been killed between the checkpoint and its log
     if 0 < len(history) < recipe.epochs and world.is_main_process:
         print(f"{recipe.name}: goes on after epoch {len(history)} of {recipe.epochs}.", file=sys.stderr)
     if world.size > 1:
@@ -76,7 +75,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
-        cache = teacher.logits_cache(epoch, steps.count) if teacher else None
+        cache = teacher.logits_cache(epoch, steps.count, data.train_sha256) if teacher else None
         terms = _epoch(recipe, epoch, state, islice(batches, steps.steps), labels, world, cache)
         if not world.is_main_process:
             history.append({"epoch": epoch + 1, **terms})
@@ -93,8 +92,8 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
             "seconds": time.monotonic() - started,
         }
         history.append(line)
-        if _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {}):
-            write_predictions(run / PREDICTIONS, recipe, logits[""], data.val_labels)
+        best_yet = score(line) >= max(map(score, history))
+        save_epoch(run, origin, state, history, (logits[""], data.val_labels) if best_yet else None)
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
     if world.is_main_process:
         draw_curves(history, run / "curves.png")
@@ -133,33 +132,6 @@ def _validated(logits: Mapping[str, Float32[Array, "n 7"]], data: TrainingData) 
         for name, part in data.elsewhere.items()
     }
     return {**validate(logits[""], data.val_labels), **elsewhere}
-
-
-def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], labels: Int64[Array, " n"]) -> None:
-    """Keep a run's answers to ``val``: the figures of a network whose weights are too large to keep."""
-    np.savez(path, logits=logits, labels=labels, recipe=np.array(json.dumps(asdict(recipe))))
-
-
-def _save_epoch(
-    run: Path,
-    recipe: Recipe,
-    protocol: str,
-    state: dict[str, Any],
-    history: list[EpochLog],
-    teachers: Mapping[str, Any],
-) -> bool:
-    """Write the checkpoint and the log, and the best weights where the last epoch is the best: whether it is."""
-    origin: dict[str, Any] = {"recipe": asdict(recipe), "protocol": protocol}
-    line = history[-1]
-    best_yet = score(line) >= max(score(past) for past in history)
-    if best_yet:
-        best = {**origin, "network": state["averaged"].state_dict(), "val": line, **teachers}
-        _write(run / "best.pt", best)
-        _write(run / "float16.pt", best | {"network": in_half(best["network"])})
-    parts = {name: state[name].state_dict() for name in PARTS}
-    _write(run / "checkpoint.pt", {**origin, "history": history, **parts})
-    (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
-    return best_yet
 
 
 def _epoch(
@@ -289,33 +261,6 @@ def predict_logits(
     return np.concatenate(parts)
 
 
-def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> list[EpochLog]:
-    """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run).
-
-    Raises:
-        RecipeError: the checkpoint cannot be read, or is of another recipe.
-    """
-    path = run / "checkpoint.pt"
-    if not path.exists():
-        return []
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (EOFError, RuntimeError, pickle.UnpicklingError) as problem:
-        raise RecipeError(
-            f"{path} is not a whole checkpoint ({str(problem).splitlines()[0] if str(problem) else 'it ends early'}). "
-            "Delete it to begin the run anew, or put a copy of it back."
-        ) from None
-    if recipe_from_dict(saved["recipe"]) != recipe or saved.get("protocol", "lesion") != protocol:
-        raise RecipeError(
-            f"{path} belongs to a run with other settings than this recipe. Choose another folder with --run, or "
-            "delete that one to begin anew."
-        )
-    for name in PARTS:
-        state[name].load_state_dict(saved[name if name in saved else OLD_PARTS[name]])
-    history: list[EpochLog] = saved["history"]
-    return history
-
-
 def load_student(path: Path) -> tuple[Student, Recipe]:
     """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
     saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -342,17 +287,3 @@ def draw_curves(history: list[EpochLog], path: Path) -> None:
         axes.legend()
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
-
-
-def in_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in half precision; counters stay whole numbers."""
-    return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Replace a file as a whole: a kill leaves the old one or the new one."""
-    waiting = path.with_suffix(".part")
-    torch.save(content, waiting)
-    with waiting.open("rb") as file:
-        os.fsync(file.fileno())
-    waiting.replace(path)

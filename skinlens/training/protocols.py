@@ -6,13 +6,17 @@ changed copies, then a tenth of all pictures is drawn as the test set; so copies
 lesion, lie on both sides, and that test set also chooses the best epoch.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
+from torch import Tensor
 
 from skinlens.labels import CODES
 from skinlens.records import Array
@@ -39,6 +43,27 @@ class TrainingData:
     val_labels: Int64[Array, " m"]
     elsewhere: Mapping[str, ImageSet] = field(default_factory=dict)
     """Validation photos of other clinics, by the name of their source."""
+
+    @cached_property
+    def train_sha256(self) -> str:
+        """Hash of the training photos and their labels: what a teacher's answers to random views of them depend on."""
+        photos = self.train_images
+        return _sha256((*photos.groups, photos.group, photos.place, self.train_labels))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of all photos and labels, of training and validation."""
+        names = sorted(self.elsewhere)
+        elsewhere = [(self.elsewhere[name].images, self.elsewhere[name].labels) for name in names]
+        return _sha256((self.val_images, self.val_labels, *chain(*elsewhere)), self.train_sha256, *names)
+
+
+def _sha256(arrays: Iterable[Tensor | Array], *words: str) -> str:
+    digest = hashlib.sha256("\n".join(words).encode())
+    for array in map(np.ascontiguousarray, arrays):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 def lesion_disjoint_split(

@@ -1,7 +1,7 @@
 """Frozen teacher of a distillation, outside the student, and the cache of its logits.
 
 What a teacher answers depends on the view alone, not on the student. So the answers to an epoch's views are kept
-beside the teacher's weights, and a second run that sees the same views (same ``view_seed``, augmentation and
+beside the teacher's weights, and a second run that sees the same views (same photos, ``view_seed``, augmentation and
 sampling) needs no teacher at all.
 """
 
@@ -59,11 +59,15 @@ class FrozenTeacher:
             second = logits_of(network(to_input(pictures, recipe))).float()
             return output._replace(logits=mean_logits(output.logits, second))
 
-    def logits_cache(self, epoch: int, count: int) -> "TeacherLogitsCache":
-        """The answers to the ``count`` views of one epoch, as far as they are known."""
+    def logits_cache(self, epoch: int, count: int, photos_sha256: str) -> "TeacherLogitsCache":
+        """The answers to the ``count`` views of one epoch, as far as they are known.
+
+        ``photos_sha256``: of the training photos and labels, ``TrainingData.train_sha256``.
+        """
         recipe = self._recipe
         seen = [
             *self.fingerprints.values(),
+            photos_sha256,
             recipe.view_seed,
             recipe.class_balance_power,
             asdict(recipe.augmentation),

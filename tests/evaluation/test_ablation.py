@@ -23,9 +23,10 @@ from skinlens.inference.classifier import load_classifier
 from skinlens.inference.patient_context import PatientContext
 from skinlens.inference.release import load_manifest, write_manifest
 from skinlens.labels import CODES
+from skinlens.training.checkpoints import PREDICTIONS
 from skinlens.training.context import fit_context
 from skinlens.training.ham10000 import labels_of, load_images
-from skinlens.training.loop import PREDICTIONS, train
+from skinlens.training.loop import train
 from skinlens.training.model_soup import average
 from skinlens.training.protocols import lesion_disjoint_split, paper_split
 from tests.tiny_release import RECIPE, draw_dataset

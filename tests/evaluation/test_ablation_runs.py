@@ -12,8 +12,8 @@ from skinlens.errors import DatasetError, RecipeError
 from skinlens.evaluation import ablation_runs
 from skinlens.evaluation.ablation_rows import ROWS
 from skinlens.evaluation.ablation_runs import RUNS, SEEDS, STAGES, restore_results, train_missing
+from skinlens.training.checkpoints import PREDICTIONS, write_predictions
 from skinlens.training.ham10000 import Entry
-from skinlens.training.loop import PREDICTIONS, write_predictions
 from skinlens.training.recipe import Recipe, Source, load_recipe
 from skinlens.training.sources import load_source
 from tests.tiny_release import RECIPE

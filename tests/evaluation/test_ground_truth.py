@@ -70,6 +70,14 @@ def test_what_else_the_file_tells_of_a_photo(tmp_path: Path) -> None:
         assert all(value in METADATA_FIELDS[trait] for trait, value in row.items())
 
 
+def test_an_age_that_says_nothing_of_the_patient_is_in_no_group(tmp_path: Path) -> None:
+    ages = ("0", "0.0", "-3", "150", "NaN", "60+", "")
+    lines = "".join(f"p{number},nv,{age}\n" for number, age in enumerate(ages))
+    rows = read_labels(written(tmp_path, f"image_id,dx,age\n{lines}q,nv,0.5\nr,nv,120\n"), None).rows
+    groups = [row.traits["age"] for row in rows]
+    assert groups == ["not recorded"] * len(ages) + ["0–19 years", "80 years and over"]
+
+
 def test_a_file_that_tells_the_diagnosis_alone(tmp_path: Path) -> None:
     assert read_labels(written(tmp_path, "image_id,dx\na,mel\n"), None).rows[0].traits == {}
 

@@ -128,12 +128,24 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     )
     training.train(replace(recipe, seed=5), photos, tmp_path / "second")
     monkeypatch.undo()
-    kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16)
+    kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16, photos.train_sha256)
     first = kept.logits(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
     sample = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.train_labels, 0.5), 16)
     view = partial(photos.train_images.augmented, sample.photos[3:4], sample.params.of(torch.tensor([3])))
     again = FrozenTeacher(recipe, torch.device("cpu")).answer(view)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
+
+
+def test_answers_to_other_photos_are_not_those_that_were_kept(photos: TrainingData, trained: Path) -> None:
+    recipe = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(trained)))
+    labels = replace(photos, train_labels=np.roll(photos.train_labels, 1))
+    darker = tuple(group // 2 for group in photos.train_images.groups)
+    pictures = replace(photos, train_images=replace(photos.train_images, groups=darker))
+    teacher = FrozenTeacher(recipe, torch.device("cpu"))
+    paths = {teacher.logits_cache(0, 16, data.train_sha256)._path for data in (photos, labels, pictures)}
+    assert len(paths) == 3
+    same = replace(photos, val_labels=np.roll(photos.val_labels, 1))  # not asked about
+    assert teacher.logits_cache(0, 16, same.train_sha256)._path in paths
 
 
 def test_a_companion_speaks_in_the_combined_output_alone(photos: TrainingData, trained: Path, tmp_path: Path) -> None:

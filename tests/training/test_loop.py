@@ -70,21 +70,6 @@ def test_a_run_can_start_from_the_weights_of_another(photos: TrainingData, tmp_p
         training.make_task(replace(recipe, student=StudentConfig(fused_channels=8)))
 
 
-def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: TrainingData, tmp_path: Path) -> None:
-    training.train(replace(RECIPE, epochs=1), photos, tmp_path)
-    with pytest.raises(RecipeError, match="belongs to a run with other settings"):
-        training.train(replace(RECIPE, epochs=1, seed=9), photos, tmp_path)
-
-
-@pytest.mark.parametrize("length", [0, 1000])
-def test_a_checkpoint_that_is_not_whole_is_named(photos: TrainingData, tmp_path: Path, length: int) -> None:
-    training.train(replace(RECIPE, epochs=1), photos, tmp_path)
-    path = tmp_path / "checkpoint.pt"
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(RecipeError, match=r"checkpoint\.pt is not a whole checkpoint .* Delete it"):
-        training.train(replace(RECIPE, epochs=2), photos, tmp_path)
-
-
 def test_best_weights_rebuild_the_network(photos: TrainingData, tmp_path: Path) -> None:
     best = training.train(replace(RECIPE, epochs=1), photos, tmp_path)
     student, recipe = training.load_student(best)
@@ -175,21 +160,3 @@ def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("image_id,dx\n")
     with pytest.raises(DatasetError, match="photos of 'val' are missing"):
         load_index(tmp_path, "val")
-
-
-def test_a_run_of_an_earlier_version_goes_on(photos: TrainingData, tmp_path: Path) -> None:
-    """Its checkpoint has other names for the recipe's fields and for a part of the state."""
-    recipe = replace(RECIPE, epochs=1)
-    training.train(recipe, photos, tmp_path)
-    path = tmp_path / "checkpoint.pt"
-    saved = torch.load(path, weights_only=True)
-    saved["learner"] = saved.pop("task")
-    for old, new in (("average_decay", "ema_decay"), ("sampling_power", "class_balance_power")):
-        saved["recipe"][old] = saved["recipe"].pop(new)
-    saved["recipe"]["distillation"]["companion"] = saved["recipe"]["distillation"].pop("second_teacher")
-    torch.save(saved, path)
-    best = training.train(recipe, photos, tmp_path)
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1, "it is done, and no epoch is added"
-    assert training.load_student(best)[1] == recipe
-    state = training._initial_state(recipe, torch.device("cpu"), 1)
-    assert [one["epoch"] for one in training.restore(tmp_path, recipe, "lesion", state)] == [1]
