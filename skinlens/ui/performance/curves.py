@@ -158,7 +158,7 @@ def set_coverage(sets: Entry) -> go.Figure:
     codes = list(sets["per_class"])
     entries = [sets["per_class"][code] for code in codes]
     names = [short(code, entry["n"]) for code, entry in zip(codes, entries, strict=True)]
-    return dots(names, [entry["coverage"] for entry in entries], "share of sets that hold the diagnosis", sets["level"])
+    return dots(names, [entry["coverage"] for entry in entries], "share with the diagnosis", sets["level"])
 
 
 def set_sizes(sets: Entry) -> go.Figure:
