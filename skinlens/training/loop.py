@@ -78,12 +78,14 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
         started = time.monotonic()
         cache = teacher.logits_cache(epoch, steps.count) if teacher else None
         terms = _epoch(recipe, epoch, state, islice(batches, steps.steps), labels, world, cache)
+        _check_finite(recipe, epoch, terms["loss"])
         if not world.is_main_process:
             history.append({"epoch": epoch + 1, **terms})
             continue
         if cache:
             cache.save()
         logits = _validation_logits(state["averaged"], data, recipe, device)
+        _check_finite(recipe, epoch, *(float(np.ptp(answers)) for answers in logits.values()))
         line: EpochLog = {
             "epoch": epoch + 1,
             "size_px": recipe.size_at(epoch),
@@ -116,6 +118,16 @@ def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str
     )
     averaged = deepcopy(task.network).eval().requires_grad_(requires_grad=False)
     return {"task": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+
+
+def _check_finite(recipe: Recipe, epoch: int, *figures: float) -> None:
+    """Raises RecipeError: a figure of the epoch is no finite number, so the weights are none either."""
+    if not np.isfinite(figures).all():
+        raise RecipeError(
+            f"{recipe.name} diverged in epoch {epoch + 1}: expected finite numbers as its loss and its answers to the "
+            "validation photos, found others. Nothing of that epoch is kept. Choose a lower learning_rate, and another "
+            "folder with --run."
+        )
 
 
 def _validation_logits(

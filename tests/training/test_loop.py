@@ -17,6 +17,7 @@ from skinlens.training.distributed import World
 from skinlens.training.ham10000 import load_index, split_of_images
 from skinlens.training.protocols import TrainingData, lesion_disjoint_split
 from skinlens.training.recipe import SizeStep
+from skinlens.training.run import run_settings
 from tests.tiny_release import RECIPE, draw_dataset
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,25 @@ def test_a_run_can_start_from_the_weights_of_another(photos: TrainingData, tmp_p
         training.make_task(replace(recipe, initial=str(tmp_path / "none.pt")))
     with pytest.raises(RecipeError, match="do not fit"):
         training.make_task(replace(recipe, student=StudentConfig(fused_channels=8)))
+
+
+def test_a_seed_of_the_command_line_is_looked_at_like_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("seed = 3")
+    assert run_settings(tmp_path / "a.toml", None, "lesion").seed == 3
+    for seed in (-1, 9_223_372_036_854_775_807):
+        with pytest.raises(RecipeError, match=rf"a\.toml: seed must lie in .*, found {seed}"):
+            run_settings(tmp_path / "a.toml", seed, "lesion")
+
+
+def test_a_batch_of_more_photos_than_there_are_is_refused(photos: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="batch_size of tiny is 29, and there are 28 photos to train on"):
+        training.train(replace(RECIPE, batch_size=29), photos, tmp_path)
+
+
+def test_a_run_that_diverges_says_so_and_keeps_nothing_of_that_epoch(photos: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"tiny diverged in epoch 1: .* Choose a lower learning_rate"):
+        training.train(replace(RECIPE, learning_rate=1e30), photos, tmp_path)
+    assert not list(tmp_path.glob("*.pt"))
 
 
 def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: TrainingData, tmp_path: Path) -> None:
