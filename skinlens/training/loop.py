@@ -36,7 +36,7 @@ from skinlens.training.batches import RunSteps, Step, prepared, sampling_weights
 from skinlens.training.distributed import World, convert_sync_batchnorm
 from skinlens.training.protocols import TrainingData
 from skinlens.training.recipe import Recipe, recipe_from_dict
-from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
+from skinlens.training.tasks import load_network, logits_of, make_optimizer, make_task, to_input
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
 PARTS = ("task", "averaged", "optimizer", "schedule")
@@ -329,12 +329,19 @@ def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> 
 
 
 def load_student(path: Path) -> tuple[Student, Recipe]:
-    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    recipe = recipe_from_dict(saved["recipe"])
-    student = Student(recipe.student)
-    student.load_state_dict(saved["network"])
-    return student.eval(), recipe
+    """Rebuild the student that ``best.pt`` holds, in eval mode on the CPU.
+
+    Raises:
+        RecipeError: it holds another network.
+        WeightsError: see ``load_network``.
+    """
+    student, recipe = load_network(path)
+    if not isinstance(student, Student):
+        raise RecipeError(
+            f"{path} holds the network {recipe.network!r} of the recipe {recipe.name}, and a student is expected here. "
+            "Name the folder of a student's run."
+        )
+    return student, recipe
 
 
 def draw_curves(history: list[EpochLog], path: Path) -> None:

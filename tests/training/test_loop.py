@@ -1,14 +1,14 @@
 """Training on drawn photos: it learns, it resumes to the same curve after a kill, it keeps what is frozen."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from skinlens.errors import DatasetError, RecipeError
+from skinlens.errors import DatasetError, RecipeError, WeightsError
 from skinlens.networks.configs import StudentConfig
 from skinlens.networks.student import Student, load_imagenet
 from skinlens.training import batches
@@ -88,6 +88,36 @@ def test_a_run_that_diverges_says_so_and_keeps_nothing_of_that_epoch(photos: Tra
     with pytest.raises(RecipeError, match=r"tiny diverged in epoch 1: .* Choose a lower learning_rate"):
         training.train(replace(RECIPE, learning_rate=1e30), photos, tmp_path)
     assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"a": 1}, r"other\.pt holds no network and no recipe: expected the best\.pt of a run, found a\."),
+        ([1, 2], r"other\.pt holds no network and no recipe: .* found list\."),
+        ({"recipe": {"name": "x"}, "network": [1]}, r"other\.pt holds no network: .* found recipe, network\."),
+        ({"recipe": {"name": "x"}, "network": {}}, r"other\.pt do not fit the recipe that stands beside them"),
+        (None, r"other\.pt cannot be read as weights"),
+    ],
+)
+def test_weights_that_are_none_of_a_run_are_named(tmp_path: Path, content: object, message: str) -> None:
+    path = tmp_path / "other.pt"
+    torch.save(content, path)
+    if content is None:
+        path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match=message):
+        training.load_student(path)
+    with pytest.raises((WeightsError, RecipeError), match=r"other\.pt (holds no network|cannot be read|do not fit)"):
+        training.make_task(replace(RECIPE, initial=str(path)))
+
+
+def test_a_network_of_another_kind_is_not_taken_for_a_student(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, network="plain_cnn")
+    torch.save(
+        {"recipe": asdict(recipe), "network": training.make_task(recipe).network.state_dict()}, tmp_path / "b.pt"
+    )
+    with pytest.raises(RecipeError, match=r"b\.pt holds the network 'plain_cnn' of the recipe tiny, and a student is"):
+        training.load_student(tmp_path / "b.pt")
 
 
 def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: TrainingData, tmp_path: Path) -> None:
