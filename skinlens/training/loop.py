@@ -85,7 +85,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
         if cache:
             cache.save()
         logits = _validation_logits(state["averaged"], data, recipe, device)
-        _check_finite(recipe, epoch, *(float(np.ptp(answers)) for answers in logits.values()))
+        _check_finite(recipe, epoch, *(float(np.ptp(part)) for part in logits.values()))
         line: EpochLog = {
             "epoch": epoch + 1,
             "size_px": recipe.size_at(epoch),
