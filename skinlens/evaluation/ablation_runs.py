@@ -17,7 +17,7 @@ from skinlens.training.ham10000 import Entry, dataset_folder
 from skinlens.training.protocols import Protocol
 from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.run import run_name, run_settings, train_recipe
-from skinlens.training.sources import load_source
+from skinlens.training.sources import check_names, load_source, load_sources, source_name
 
 TEACHERS = "runs"
 """Folder in which the recipes name their teachers."""
@@ -65,8 +65,7 @@ def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
     settings = {run: run_settings(recipes / f"{run.recipe}.toml", run.seed, run.protocol) for run in RUNS}
     dataset_folder()
     for recipe in settings.values():
-        for source in recipe.sources:
-            load_source(source, recipes)
+        load_sources(recipe.sources, recipes)
     restore_results(recipes / "results", runs)
     if not finished(runs / SECOND_TEACHER):
         raise RecipeError(
@@ -88,16 +87,13 @@ def other_clinics(recipes: Path) -> dict[str, list[Entry]]:
     """Photos that validate beside ``val``, by the name of their source, as the recipes of ``RUNS`` say.
 
     Raises:
-        DatasetError: a source is missing.
+        DatasetError: a source is missing, or two that are not alike have one name.
         RecipeError: a recipe cannot be read.
     """
-    sources = {
-        source.name or Path(source.folder).name: source
-        for run in RUNS
-        for source in load_recipe(recipes / f"{run.recipe}.toml").sources
-        if source.validation
-    }
-    return {name: load_source(source, recipes)[1] for name, source in sources.items()}
+    loaded = [load_recipe(recipes / f"{run.recipe}.toml") for run in RUNS]
+    distinct = dict.fromkeys(source for recipe in loaded for source in recipe.sources if source.validation)
+    check_names(tuple(distinct))
+    return {source_name(source): load_source(source, recipes)[1] for source in distinct}
 
 
 def _is_without_weights(folder: Path, asked: set[str]) -> bool:

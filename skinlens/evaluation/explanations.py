@@ -34,13 +34,12 @@ from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, wit
 from skinlens.evaluation.model_randomization import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
 from skinlens.formatting import estimate, grouped
-from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import crop_box, to_batch
 from skinlens.inference.classifier import Classifier, load_classifier
 from skinlens.inference.release import Manifest, load_manifest
 from skinlens.labels import CODES
 from skinlens.records import Array, Explanation, Mask, Photo, Target
-from skinlens.training.ham10000 import Entry, dataset_folder, load_index
+from skinlens.training.ham10000 import Entry, dataset_folder, load_index, photo_at
 from skinlens.training.ham10000_masks import load_mask, mask_paths
 
 SAMPLE, SAMPLE_SEED = 200, 20201231
@@ -92,7 +91,7 @@ def evaluate_explanations(
     chosen = choose(entries, sample, SAMPLE_SEED)
     figures, agreements, explained = [], [], []
     for entry in tqdm(chosen, desc="explanations", mininterval=5):
-        photo = read_trusted_photo(entry.path.read_bytes())
+        photo = photo_at(entry.path)
         maps = explain_all(classifier, photo)
         lesion = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
         figures.append([figures_of(classifier, photo, explanation, lesion) for explanation in maps])

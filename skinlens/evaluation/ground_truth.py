@@ -125,7 +125,7 @@ def rows_with_picture(
 
 def _restricted(listed: LabelFile, ids: Path) -> LabelFile:
     try:
-        wanted = set(ids.read_text(encoding="utf-8").split())
+        wanted = set(ids.read_text(encoding="utf-8-sig").split())
     except (OSError, UnicodeDecodeError) as problem:
         raise DatasetError(f"The list of photos {ids} cannot be read: {problem}. Expected one id a line.") from problem
     rows = tuple(row for row in listed.rows if row.image_id in wanted)

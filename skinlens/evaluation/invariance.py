@@ -21,12 +21,12 @@ from skinlens.evaluation.ground_truth import read_labels, rows_with_picture
 from skinlens.evaluation.predictions import answer
 from skinlens.formatting import rounded_percent
 from skinlens.imaging.artifacts import Artifact, with_artifact
-from skinlens.imaging.intake import photo_from_pixels, read_trusted_photo
+from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, model_view
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array, Photo, Pixels
-from skinlens.training.ham10000 import picture_paths
+from skinlens.training.ham10000 import photo_at, picture_paths
 
 SEED = 20_261_125
 """Of the choice of photos and of every random change."""
@@ -108,7 +108,7 @@ def invariance(
     ids = [present[number] for number in chosen]
     probs = np.stack(
         [
-            probabilities(classifier, read_trusted_photo(pictures[image_id].read_bytes()), number)
+            probabilities(classifier, photo_at(pictures[image_id]), number)
             for number, image_id in enumerate(tqdm(ids, desc="photos", mininterval=2))
         ]
     )

@@ -11,14 +11,13 @@ from tqdm import tqdm
 
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
 from skinlens.formatting import estimate, grouped
-from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
 from skinlens.quantization.segmentation_release import add_figures, train_segmentation
 from skinlens.records import Array, Mask
 from skinlens.segmentation.contour import catmull_rom, mask_to_contour, rasterize, view_to_photo
 from skinlens.segmentation.head import load_segmentation_head
-from skinlens.training.ham10000 import Entry, dataset_folder, load_index
+from skinlens.training.ham10000 import Entry, dataset_folder, load_index, photo_at
 from skinlens.training.ham10000_masks import load_mask, mask_paths
 
 GOOD = 0.8
@@ -63,7 +62,7 @@ def evaluate_segmentation(weights: Path, entries: Sequence[Entry], masks: dict[s
     engine, head = load_engine(weights), load_segmentation_head(weights)
     scores, head_ms = np.zeros((len(entries), 3)), []
     for number, entry in enumerate(tqdm(entries, desc="outlines", mininterval=5)):
-        photo, mask = read_trusted_photo(entry.path.read_bytes()), load_mask(entry.image_id, masks)
+        photo, mask = photo_at(entry.path), load_mask(entry.image_id, masks)
         batch = to_batch([photo], engine.spec)
         fused = engine.features(batch)
         started = time.perf_counter()

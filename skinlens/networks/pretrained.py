@@ -3,6 +3,8 @@
 Training starts from these; serving never needs them.
 """
 
+import io
+import pickle
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,25 @@ _LINEAR = {  # of one layer: the ONNX file's name → timm's
     "mlp.fc1": "mlp.fc1",
     "mlp.fc2": "mlp.fc2",
 }
+
+
+def saved_run(path: Path, content: bytes, *parts: str) -> dict[str, Any]:
+    """The parts of a run, ``network`` and those named, in ``content``, which is that of its file at ``path``.
+
+    Raises:
+        WeightsError: the file is not whole, or holds something else.
+    """
+    try:
+        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (EOFError, LookupError, RuntimeError, ValueError, pickle.UnpicklingError) as problem:
+        raise WeightsError(f"{path} cannot be read as weights: the file is damaged or of another kind.") from problem
+    there = saved if isinstance(saved, dict) else {}
+    if lacking := [part for part in ("network", *parts) if not isinstance(there.get(part), dict)]:
+        raise WeightsError(
+            f"{path} holds no {' and no '.join(lacking)}: expected the best.pt of a run, found "
+            f"{', '.join(map(str, there)) or type(saved).__name__}. Name the file that skinlens train wrote."
+        )
+    return there
 
 
 def efficientnet_lite(size: int) -> Any:

@@ -29,7 +29,7 @@ import timm  # isort: skip
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.labels import CODES
 from skinlens.networks.configs import TeacherConfig
-from skinlens.networks.pretrained import dinov2_vit, efficientnet_lite
+from skinlens.networks.pretrained import dinov2_vit, efficientnet_lite, saved_run
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -211,7 +211,7 @@ def load_branch(branch: ConvolutionalBranch, path: Path) -> None:
             f"The teacher's branch starts from a warm-up run at {path}, and there is none. Run it first: "
             "python -m skinlens train recipes/warm_up.toml"
         )
-    saved = torch.load(path, map_location="cpu", weights_only=True)["network"]
+    saved = saved_run(path, path.read_bytes())["network"]
     own = {name.removeprefix("branch."): tensor for name, tensor in saved.items() if name.startswith("branch.")}
     try:
         branch.load_state_dict(own)

@@ -31,7 +31,7 @@ from skinlens.quantization.release_builder import (
 from skinlens.records import Array
 from skinlens.training.ham10000 import Entry, ImageSet
 from skinlens.training.recipe import Recipe, recipe_from_dict
-from skinlens.training.sources import load_source
+from skinlens.training.sources import load_sources
 
 
 def recalibrate(
@@ -56,7 +56,7 @@ def recalibrate(
     """
     manifest = load_manifest(release)
     recipe = recipe_from_dict(manifest.content["recipe"])
-    sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
+    sources = load_sources(recipe.sources, paths.ROOT / "recipes")  # or fail before the work
     train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     engine = _engine(manifest, turns)
     served = Quantized(engine, run_on(engine, val, "int8 on val"), _float_logits(manifest, recipe, val, turns))

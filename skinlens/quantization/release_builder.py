@@ -52,7 +52,7 @@ from skinlens.training.checkpoints import in_half
 from skinlens.training.ham10000 import SPLIT, Entry, ImageSet, split_file
 from skinlens.training.loop import load_student
 from skinlens.training.recipe import Recipe
-from skinlens.training.sources import load_source
+from skinlens.training.sources import lists_of, load_sources
 
 BACKBONE, FLOAT, HEAD, OOD = "student-int8.onnx", "student-float16.pt", "head.npz", "ood.npz"
 CALIBRATION_PHOTOS = 256
@@ -98,7 +98,7 @@ def export(
         DatasetError: a source of the run's recipe is not there.
     """
     student, recipe = load_student(run / "best.pt")
-    sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
+    sources = load_sources(recipe.sources, lists_of(recipe, run, paths.ROOT / "recipes"))  # or fail before the work
     train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)

@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from skinlens.errors import RecipeError
 from skinlens.records import Array
 from skinlens.training.augmentation import AugmentationParams, sample_params
 from skinlens.training.distributed import World
@@ -72,6 +73,14 @@ class RunSteps(Dataset[Step]):
     weights: Float32[Tensor, " m"]
     world: World
     _last: tuple[int, EpochSample, Tensor] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Raises RecipeError: not one whole batch can be drawn."""
+        if not self.steps:
+            raise RecipeError(
+                f"The batch_size of {self.recipe.name} is {self.recipe.batch_size}, and there are {len(self.photos)} "
+                "photos to train on. Choose a batch_size of at most as many."
+            )
 
     @property
     def count(self) -> int:

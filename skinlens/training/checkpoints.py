@@ -39,7 +39,7 @@ EpochLog = dict[str, float | int]
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run is made from: the same recipe, photos, labels and teachers give the same run."""
+    """Everything that a run is made from: the same recipe, photos, labels and teachers give the same run."""
 
     recipe: Recipe
     protocol: Protocol

@@ -1,11 +1,13 @@
 """HAM10000 on disk to arrays in memory: the index, the lesion-disjoint split, and the photos decoded once."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from io import StringIO
 from os import environ
 from pathlib import Path
 
@@ -14,11 +16,12 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from skinlens.errors import DatasetError
+from skinlens.errors import DatasetError, UnreadableImage
+from skinlens.formatting import counted
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import InputSpec, detail_view, model_view
 from skinlens.labels import INDEX
-from skinlens.records import Array
+from skinlens.records import Array, Photo
 from skinlens.training.photos import PhotoSet
 
 SETTING = "SKINLENS_HAM10000"
@@ -86,8 +89,7 @@ def load_index(folder: Path, split: str) -> list[Entry]:
     Raises:
         DatasetError: no metadata, a photo of the split is missing, or a class is unknown.
     """
-    with metadata_path(folder).open(encoding="utf-8", newline="") as file:
-        rows = {row["image_id"]: row for row in csv.DictReader(file)}
+    rows = {row["image_id"]: row for row in labeled_rows(metadata_path(folder))}
     pictures: dict[str, Path] = {}
     for part in ("images", "HAM10000_images_part_1", "HAM10000_images_part_2"):
         if (folder / part).is_dir():
@@ -103,6 +105,42 @@ def load_index(folder: Path, split: str) -> list[Entry]:
         Entry(image_id, pictures[image_id], INDEX[rows[image_id]["dx"]], rows[image_id].get("lesion_id") or "")
         for image_id in wanted
     ]
+
+
+def labeled_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a table of photos: each has an ``image_id`` of its own, and the code of a class as its ``dx``.
+
+    Raises:
+        DatasetError: it cannot be read, lacks a column, has another class, or names a photo twice.
+    """
+    reader = csv.DictReader(StringIO(text_of(path, "The table of photos")))
+    try:
+        rows = list(reader)
+    except csv.Error as problem:
+        raise DatasetError(f"{path} is not a table of cells between commas: {problem}.") from problem
+    columns = reader.fieldnames or ["nothing"]
+    if not {"image_id", "dx"} <= set(columns):
+        raise DatasetError(f"{path}: expected the columns image_id and dx, found {', '.join(columns)}.")
+    for row in rows:
+        if row["dx"] not in INDEX:
+            raise DatasetError(
+                f"{path}: {row['image_id']} has the class {row['dx']!r}. Expected one of {', '.join(INDEX)}."
+            )
+    if twice := [image_id for image_id, lines in Counter(row["image_id"] for row in rows).items() if lines > 1]:
+        raise DatasetError(
+            f"{path}: expected one line for each photo, found more for {counted(len(twice), 'photo')}, the first is "
+            f"{twice[0]}. Delete all of its lines but the right one."
+        )
+    return rows
+
+
+def text_of(path: Path, what: str) -> str:
+    """Text of a file in UTF-8, with or without a byte order mark. Raises DatasetError, which begins with ``what``."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        raise DatasetError(f"{what} cannot be read at {path} ({why}). Expected text in UTF-8.") from problem
 
 
 def metadata_path(folder: Path) -> Path:
@@ -129,11 +167,19 @@ def split_of_images() -> dict[str, str]:
     return {row["image_id"]: row["split"] for row in csv.DictReader(text.splitlines())}
 
 
+def photo_at(path: Path) -> Photo:
+    """The photo in a file of a data set. Raises UnreadableImage, which names the file."""
+    try:
+        return read_trusted_photo(path.read_bytes())
+    except UnreadableImage as problem:
+        raise UnreadableImage(f"{path}: {problem}") from problem
+
+
 def load_details(entries: Sequence[Entry], spec: InputSpec) -> PhotoSet:
     """The photos at the detail that the network is given, before the random view or the resize: training's input."""
 
     def decode(entry: Entry) -> UInt8[Tensor, "3 h w"]:
-        pixels = np.asarray(detail_view(read_trusted_photo(entry.path.read_bytes()), spec))
+        pixels = np.asarray(detail_view(photo_at(entry.path), spec))
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
     with ThreadPoolExecutor() as pool:
@@ -143,9 +189,7 @@ def load_details(entries: Sequence[Entry], spec: InputSpec) -> PhotoSet:
 def load_images(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
     """The photos exactly as serving presents them to the network, before normalisation."""
     with ThreadPoolExecutor() as pool:
-        return np.stack(
-            list(pool.map(lambda entry: model_view(read_trusted_photo(entry.path.read_bytes()), spec), entries))
-        )
+        return np.stack(list(pool.map(lambda entry: model_view(photo_at(entry.path), spec), entries)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,8 +30,11 @@ def mask_paths(folder: Path) -> dict[str, Path]:
 
 
 def load_mask(image_id: str, masks: dict[str, Path]) -> Bool[Array, "h w"]:
-    """True inside the lesion, in the frame of the photo. Raises DatasetError if the photo has none."""
+    """True inside the lesion, in the frame of the photo. Raises DatasetError: the photo has none that can be read."""
     if image_id not in masks:
         raise DatasetError(f"The photo {image_id} has no mask. The download of the masks is not complete.")
-    with Image.open(masks[image_id]) as picture:
-        return np.asarray(picture.convert("L")) > 127
+    try:
+        with Image.open(masks[image_id]) as picture:
+            return np.asarray(picture.convert("L")) > 127
+    except OSError as problem:
+        raise DatasetError(f"The mask {masks[image_id]} cannot be read: {problem}. Download it again.") from problem

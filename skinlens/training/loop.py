@@ -26,6 +26,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from skinlens import metrics
+from skinlens.errors import RecipeError
 from skinlens.inference.calibration import softmax
 from skinlens.networks.student import Student
 from skinlens.records import Array
@@ -33,8 +34,8 @@ from skinlens.training.batches import RunSteps, Step, prepared, sampling_weights
 from skinlens.training.checkpoints import EpochLog, Origin, restore, run_lock, save_epoch, write_log
 from skinlens.training.distributed import World, convert_sync_batchnorm
 from skinlens.training.protocols import TrainingData
-from skinlens.training.recipe import Recipe, recipe_from_dict
-from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
+from skinlens.training.recipe import Recipe
+from skinlens.training.tasks import load_network, logits_of, make_optimizer, make_task, to_input
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
 SINGLE_PROCESS = World()
@@ -77,12 +78,14 @@ def _train(recipe: Recipe, data: TrainingData, run: Path, world: World) -> Path:
         started = time.monotonic()
         cache = teacher.logits_cache(epoch, steps.count, data.train_sha256) if teacher else None
         terms = _epoch(recipe, epoch, state, islice(batches, steps.steps), labels, world, cache)
+        _check_finite(recipe, epoch, terms["loss"])
         if not world.is_main_process:
             history.append({"epoch": epoch + 1, **terms})
             continue
         if cache:
             cache.save()
         logits = _validation_logits(state["averaged"], data, recipe, device)
+        _check_finite(recipe, epoch, *(float(np.ptp(part)) for part in logits.values()))
         line: EpochLog = {
             "epoch": epoch + 1,
             "size_px": recipe.size_at(epoch),
@@ -115,6 +118,16 @@ def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str
     )
     averaged = deepcopy(task.network).eval().requires_grad_(requires_grad=False)
     return {"task": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+
+
+def _check_finite(recipe: Recipe, epoch: int, *figures: float) -> None:
+    """Raises RecipeError: a figure of the epoch is no finite number, so the weights are none either."""
+    if not np.isfinite(figures).all():
+        raise RecipeError(
+            f"{recipe.name} diverged in epoch {epoch + 1}: expected finite numbers as its loss and its answers to the "
+            "validation photos, found others. Nothing of that epoch is kept. Choose a lower learning_rate, and another "
+            "folder with --run."
+        )
 
 
 def _validation_logits(
@@ -262,12 +275,19 @@ def predict_logits(
 
 
 def load_student(path: Path) -> tuple[Student, Recipe]:
-    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    recipe = recipe_from_dict(saved["recipe"])
-    student = Student(recipe.student)
-    student.load_state_dict(saved["network"])
-    return student.eval(), recipe
+    """Rebuild the student that ``best.pt`` holds, in eval mode on the CPU.
+
+    Raises:
+        RecipeError: it holds another network.
+        WeightsError: see ``load_network``.
+    """
+    student, recipe = load_network(path)
+    if not isinstance(student, Student):
+        raise RecipeError(
+            f"{path} holds the network {recipe.network!r} of the recipe {recipe.name}, and a student is expected here. "
+            "Name the folder of a student's run."
+        )
+    return student, recipe
 
 
 def draw_curves(history: list[EpochLog], path: Path) -> None:

@@ -6,7 +6,6 @@ of the loss; whether these did is for ``val`` to say.
 """
 
 import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from skinlens.errors import RecipeError
+from skinlens.networks.pretrained import saved_run
 from skinlens.training.recipe import recipe_from_dict
 
 
@@ -24,12 +24,13 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
 
     Raises:
         RecipeError: there are not as many shares as runs, or the networks are not of one architecture and input.
+        WeightsError: a run's ``best.pt`` is none.
         OSError: a run holds no ``best.pt``, or ``out`` cannot be written.
     """
     if len(runs) != len(shares) or not runs or min(shares) <= 0:
         raise RecipeError(f"Expected one share above 0 for each run, found {list(shares)} for {len(runs)} runs.")
     contents = [(run / "best.pt").read_bytes() for run in runs]  # what is averaged is what its hash is noted of
-    parts = [torch.load(io.BytesIO(content), map_location="cpu", weights_only=True) for content in contents]
+    parts = [saved_run(run / "best.pt", content, "recipe") for run, content in zip(runs, contents, strict=True)]
     recipes = [recipe_from_dict(part["recipe"]) for part in parts]
     for run, recipe in zip(runs[1:], recipes[1:], strict=True):
         first = recipes[0]

@@ -2,9 +2,9 @@
 
 import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from skinlens.errors import RecipeError
 from skinlens.imaging.preprocess import InputSpec
@@ -249,9 +249,60 @@ OLD_NAMES = {
     "sampling_power": "class_balance_power",
 }
 """Names of fields in recipes and checkpoints of earlier versions → their names now."""
-_LISTS: dict[str, Any] = {"weights": Weights(), "sources": Source(""), "progressive": SizeStep(0, 0)}
-"""Fields that hold any number of tables: what each table starts from."""
-_POSITIVE = {"batch_size", "epochs", "learning_rate", "size_px"}
+_ITEMS: dict[str, Any] = {
+    "weights": Weights(),
+    "sources": Source(""),
+    "progressive": SizeStep(0, 0),
+    "temperatures": 1.0,
+    "classes": "",
+}
+"""Fields that hold any number of items: what each item is, or the table that it starts from."""
+
+
+class Interval(NamedTuple):
+    """Interval of the values that a field may have, its ends included."""
+
+    low: float
+    high: float
+    without: tuple[float, ...] = ()
+    """Ends that do not belong to it."""
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high and value not in self.without
+
+    def __str__(self) -> str:
+        low, high = ("(" if self.low in self.without else "["), (")" if self.high in self.without else "]")
+        return f"{low}{self.low:g}, {self.high:g}{high}"
+
+
+RANGES: dict[str, Interval] = {
+    name: interval
+    for interval, names in (
+        (Interval(0, 1), "intermediate logit classification shift brightness contrast saturation sharpness erase"),
+        (Interval(0, 1), "resample jpeg blur noise hair ink ruler dark_corners gel_bubbles blur_high noise_high"),
+        (Interval(0, 1), "weight_decay ema_decay mean"),
+        (Interval(0, 1, (1,)), "warm_up label_smoothing dropout drop_path"),
+        (Interval(0, 1, (0,)), "layer_decay resample_low std"),
+        (Interval(0, 0.5), "hue"),
+        (Interval(0, 2), "class_balance_power cast gamma aspect"),
+        (Interval(0, 10, (0,)), "scale_low scale_high"),
+        (Interval(0, 1000), "head_rate vit_rate exit_weight feature_matching"),
+        (Interval(0, 1000, (0,)), "temperature temperatures learning_rate"),
+        (Interval(1, 100), "max_aspect jpeg_low jpeg_high"),
+        (Interval(0, 95), "detail_jpeg_quality"),
+        (Interval(1, 1e5), "epochs batch_size fused_channels cnn_channels hidden"),
+        (Interval(0, 1e5), "paper_epochs"),
+        (Interval(8, 1e5), "detail_px"),
+        (Interval(32, 4096), "size_px view_px"),
+        (Interval(14, 4096), "vit_px"),
+        (Interval(3, 12), "vit_depth"),
+        (Interval(0, 12), "frozen_blocks"),
+        (Interval(0, 7), "frozen_stages"),
+        (Interval(0, 9e12), "seed view_seed"),  # times a million and three, they fit into torch's 64 bits
+    )
+    for name in names.split()
+}
+"""Range of each field that holds a number."""
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -260,50 +311,88 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file is missing or no TOML, or a field is unknown, of the wrong type or out of range.
     """
+    return _load(path, ())
+
+
+def _load(path: Path, extended_by: tuple[Path, ...]) -> Recipe:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as problem:
         raise RecipeError(f"No recipe can be read at {path} ({problem.strerror}). Look in recipes/.") from problem
-    except tomllib.TOMLDecodeError as problem:
-        raise RecipeError(f"{path} is not valid TOML: {problem}.") from problem
-    base = content.pop("extends", None)
-    if not (base is None or (isinstance(base, str) and base != path.name)):
-        raise RecipeError(f"{path}: extends must name another recipe beside this one, found {base!r}.")
-    start = replace(load_recipe(path.parent / base), name=path.stem) if base else Recipe(name=path.stem)
-    return _build(start, content, str(path))
+    except (ValueError, RecursionError) as problem:  # no TOML, no UTF-8, or tables in tables without end
+        raise RecipeError(f"{path} is not valid TOML: {problem}. Expected a text file in UTF-8.") from problem
+    base, chain = content.pop("extends", None), (*extended_by, path.resolve())
+    start = Recipe(name=path.stem)
+    if base is not None:
+        if not isinstance(base, str) or (path.parent / base).resolve() in chain:
+            raise RecipeError(
+                f"{path}: extends must name another recipe beside this one that does not extend it in turn, found "
+                f"{base!r}."
+            )
+        start = replace(_load(path.parent / base, chain), name=path.stem)
+    return checked(_build(start, content, str(path)), str(path))
 
 
 def recipe_from_dict(content: dict[str, Any]) -> Recipe:
-    """The reverse of ``dataclasses.asdict``, for checkpoints."""
+    """The reverse of ``dataclasses.asdict``, for checkpoints. Ranges are not looked at: the run was made."""
     return _build(Recipe(name=""), content, "the checkpoint")
 
 
-def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
+def checked(recipe: Recipe, where: str) -> Recipe:
+    """The recipe, where each value of it can be trained with. Raises RecipeError, which begins with ``where``."""
+    _check_ranges(recipe, where)
+    for size_px in (recipe.input.size_px, *(step.size_px for step in recipe.progressive)):
+        if recipe.network == "student" and size_px % 32:
+            raise RecipeError(f"{where}: size_px must be a multiple of 32 for a student, found {size_px}.")
+    if recipe.teacher.vit_px % 14:
+        raise RecipeError(f"{where} [teacher]: vit_px must be a multiple of 14, found {recipe.teacher.vit_px}.")
+    if not all(source.folder for source in recipe.sources):
+        raise RecipeError(f"{where} [[sources]]: folder is missing in a source. Name the folder that holds its photos.")
+    return recipe
+
+
+def _check_ranges(settings: "DataclassInstance", where: str) -> None:
+    values = {setting.name: getattr(settings, setting.name) for setting in fields(settings)}
+    for name, value in values.items():
+        for item in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(item) and not isinstance(item, type):
+                _check_ranges(item, f"{where} [[{name}]]" if isinstance(value, tuple) else f"{where} [{name}]")
+            elif isinstance(item, int | float) and not isinstance(item, bool) and not RANGES[name].holds(item):
+                raise RecipeError(f"{where}: {name} must lie in {RANGES[name]}, found {item!r}.")
+        high = name.removesuffix("_low") + "_high"
+        if name.endswith("_low") and high in values and value > values[high]:
+            raise RecipeError(f"{where}: {name} must be at most {high}, found {value!r} and {values[high]!r}.")
+
+
+def _build(default: Settings, content: object, where: str) -> Settings:
+    if not isinstance(content, dict):
+        raise RecipeError(f"{where}: expected a table of fields and values, found {content!r}.")
     known = {setting.name: getattr(default, setting.name) for setting in fields(default)}
     changes: dict[str, Any] = {}
     for name, value in with_present_keys(content, OLD_NAMES).items():
         if name not in known:
             raise RecipeError(f"{where}: unknown field {name!r}. Known here: {', '.join(sorted(known))}.")
-        present = known[name]
-        if isinstance(value, dict):
-            changes[name] = _build(present, value, f"{where} [{name}]")
-        elif name == "temperatures" and isinstance(value, list | tuple):
-            changes[name] = tuple(float(temperature) for temperature in value)
-        elif name in _LISTS and isinstance(value, list | tuple):
-            changes[name] = tuple(_build(_LISTS[name], table, f"{where} [[{name}]]") for table in value)
-        elif name == "classes" and isinstance(value, list | tuple):
-            unknown = sorted(set(value) - set(CODES))
-            if unknown or not value:
-                raise RecipeError(f"{where}: classes must be some of {', '.join(CODES)}, found {list(value)}.")
-            changes[name] = tuple(value)
-        elif isinstance(present, tuple) and isinstance(value, list | tuple) and len(present) == len(value):
-            changes[name] = tuple(value)
-        elif type(present) is type(value) or (type(present) is float and type(value) is int):
-            if name in _POSITIVE and not value > 0:
-                raise RecipeError(f"{where}: {name} must be more than 0, found {value!r}.")
-            changes[name] = type(present)(value)
-        else:
-            raise RecipeError(
-                f"{where}: {name} must be of the kind of {present!r} ({type(present).__name__}), found {value!r}."
-            )
+        changes[name] = _converted(name, known[name], value, where)
     return replace(default, **changes)
+
+
+def _converted(name: str, present: Any, value: object, where: str) -> Any:
+    """A value as the field ``name`` holds it, which now holds ``present``."""
+    if is_dataclass(present) and not isinstance(present, type):
+        return _build(present, value, f"{where} [{name}]")
+    if isinstance(present, tuple) and isinstance(value, list | tuple):
+        if name in _ITEMS:
+            inner = f"[{name}]" if is_dataclass(_ITEMS[name]) else name
+            items = tuple(_converted(inner, _ITEMS[name], item, where) for item in value)
+            if name == "classes" and not (items and set(items) <= set(CODES)):
+                raise RecipeError(f"{where}: classes must be some of {', '.join(CODES)}, found {list(items)}.")
+            return items
+        if len(present) == len(value):
+            return tuple(_converted(name, *pair, where) for pair in zip(present, value, strict=True))
+    elif type(present) is type(value) and not isinstance(value, tuple):
+        return value
+    elif type(present) is float and type(value) is int and abs(value) < 2**1000:
+        return float(value)
+    a_list = isinstance(present, tuple) and name in _ITEMS
+    kind = "a list" if a_list else f"of the kind of {present!r} ({type(present).__name__})"
+    raise RecipeError(f"{where}: {name} must be {kind}, found {value!r}.")

@@ -9,8 +9,8 @@ from skinlens.training.grid_search import search
 from skinlens.training.ham10000 import dataset_folder, load_index
 from skinlens.training.loop import train
 from skinlens.training.protocols import Protocol, paper_split
-from skinlens.training.recipe import Recipe, Search, load_recipe
-from skinlens.training.sources import with_sources
+from skinlens.training.recipe import Recipe, Search, checked, load_recipe
+from skinlens.training.sources import keep_lists, with_sources
 
 
 def run_name(recipe: Path, seed: int | None, protocol: Protocol) -> str:
@@ -22,7 +22,7 @@ def run_settings(recipe: Path, seed: int | None, protocol: Protocol) -> Recipe:
     """Settings of a run: those of its recipe file, with its seed and its protocol's epochs. Raises RecipeError."""
     settings = load_recipe(recipe)
     epochs = settings.paper_epochs or settings.epochs if protocol == "paper" else settings.epochs
-    return replace(settings, seed=settings.seed if seed is None else seed, epochs=epochs)
+    return checked(replace(settings, seed=settings.seed if seed is None else seed, epochs=epochs), str(recipe))
 
 
 def train_recipe(recipe: Path, run: Path, seed: int | None = None, protocol: Protocol = "lesion") -> Path | None:
@@ -48,6 +48,7 @@ def train_recipe(recipe: Path, run: Path, seed: int | None = None, protocol: Pro
         data = paper_split([entry for part in parts for entry in part], settings)
     else:
         data = with_sources(parts[0], parts[1], settings, recipe.parent)
+        keep_lists(settings, recipe.parent, run)
     with process_group() as world:
         if settings.search == Search():
             best = train(settings, data, run, world)

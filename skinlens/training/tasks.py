@@ -1,7 +1,6 @@
 """Training tasks: the network, its loss, and the learning rate of each of its parts."""
 
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ import skinlens.networks.torchvision_shim  # noqa: F401  (before timm: see there
 
 import timm  # isort: skip
 
-from skinlens.errors import RecipeError
+from skinlens.errors import RecipeError, WeightsError
 from skinlens.labels import CODES
 from skinlens.networks.configs import TeacherConfig
 from skinlens.networks.plain_cnn import PlainCnn
+from skinlens.networks.pretrained import saved_run
 from skinlens.networks.student import Student, StudentOutput, load_imagenet
 from skinlens.networks.teacher import Branch, ConvolutionalBranch, Teacher, TeacherOutput
 from skinlens.training.augmentation import normalized
@@ -173,7 +173,7 @@ def make_task(recipe: Recipe) -> TrainingTask:
     """The task of a recipe, with its initial weights.
 
     Raises:
-        WeightsError: initial weights are not installed.
+        WeightsError: initial weights are not installed, or a file holds none.
         RecipeError: there is no such network, or ``recipe.initial`` names no weights that fit it.
     """
     task = _make_task(recipe)
@@ -182,7 +182,7 @@ def make_task(recipe: Recipe) -> TrainingTask:
         if not path.is_file():
             raise RecipeError(f"The recipe {recipe.name} starts from weights at {path}, and there are none.")
         try:
-            task.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["network"])
+            task.network.load_state_dict(saved_run(path, path.read_bytes())["network"])
         except RuntimeError as problem:
             raise RecipeError(f"The weights at {path} do not fit the network of {recipe.name}: {problem}") from problem
     return task
@@ -215,11 +215,12 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
 
     Raises:
         RecipeError: the file is not the one of that ``sha256``. What is loaded is what was compared.
+        WeightsError: the file holds no run, or one whose weights do not fit its recipe.
     """
     content = path.read_bytes()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise RecipeError(f"{path} was changed since the run began. Keep it as it is, and begin the run again.")
-    saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    saved = saved_run(path, content, "recipe")
     del content
     recipe = recipe_from_dict(saved["recipe"])
     network: nn.Module
@@ -231,7 +232,12 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
         network = Branch(recipe.teacher)
     else:
         network = baseline(recipe)
-    network.load_state_dict(saved["network"])
+    try:
+        network.load_state_dict(saved["network"])
+    except RuntimeError as problem:
+        raise WeightsError(
+            f"The weights in {path} do not fit the recipe that stands beside them: {problem}"
+        ) from problem
     return network.eval(), recipe
 
 

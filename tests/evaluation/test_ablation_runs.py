@@ -15,7 +15,7 @@ from skinlens.evaluation.ablation_runs import RUNS, SEEDS, STAGES, restore_resul
 from skinlens.training.checkpoints import PREDICTIONS, write_predictions
 from skinlens.training.ham10000 import Entry
 from skinlens.training.recipe import Recipe, Source, load_recipe
-from skinlens.training.sources import load_source
+from skinlens.training.sources import load_sources
 from tests.tiny_release import RECIPE
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (kept / "log.jsonl").write_text("{}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ablation_runs, "dataset_folder", lambda: tmp_path)
-    monkeypatch.setattr(ablation_runs, "load_source", lambda source, recipes: ([], []))
+    monkeypatch.setattr(ablation_runs, "load_sources", lambda sources, recipes: [([], [])] * len(sources))
     return folder
 
 
@@ -79,6 +79,10 @@ def test_other_clinics_are_those_that_a_recipe_validates_on(recipes: Path, monke
 
     monkeypatch.setattr(ablation_runs, "load_source", both)
     assert ablation_runs.other_clinics(recipes) == {"isic2017": [Entry("isic2017", Path("photo.jpg"), 0, "")]}
+    with (recipes / "leak.toml").open("a") as file:
+        file.write("[[sources]]\nfolder = 'b/isic2017'\nvalidation = 'b.txt'\n")
+    with pytest.raises(DatasetError, match="found 'isic2017' for 2 sources"):
+        ablation_runs.other_clinics(recipes)
 
 
 def test_a_teacher_whose_weights_were_not_kept_is_trained_again_where_it_is_asked(
@@ -152,7 +156,7 @@ def test_a_missing_source_or_another_folder_is_said_before_the_first_run(
 ) -> None:
     with pytest.raises(RecipeError, match="without --runs"):
         train_missing(recipes, Path("elsewhere"))
-    monkeypatch.setattr(ablation_runs, "load_source", load_source)
+    monkeypatch.setattr(ablation_runs, "load_sources", load_sources)
     monkeypatch.delenv("SKINLENS_SOURCES", raising=False)
     with pytest.raises(DatasetError, match="SKINLENS_SOURCES"):
         train_missing(recipes, Path("runs"))

@@ -37,6 +37,8 @@ def test_a_part_can_be_a_list_of_ids(tmp_path: Path) -> None:
     ids = tmp_path / "elsewhere.txt"
     ids.write_text("c\na\n")
     assert [row.image_id for row in read_labels(path, ids).rows] == ["a", "c"]
+    ids.write_text("c\na\n", encoding="utf-8-sig")  # as Windows' editor writes it
+    assert [row.image_id for row in read_labels(path, ids).rows] == ["a", "c"]
     ids.write_text("a\nd\ne\n")
     with pytest.raises(DatasetError, match=r"2 of the 3 photos of .*elsewhere\.txt have no label, first d"):
         read_labels(path, ids)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skinlens.errors import UnreadableImage
 from skinlens.evaluation import invariance as table
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec
@@ -67,3 +68,7 @@ def test_the_command_measures_the_served_model_and_repeats(release: Path, tmp_pa
     assert all(0 <= row["median"] <= row["p90"] <= row["largest"] <= 1 for row in first["changes"])
     assert json.loads(json.dumps(first)) == first
     assert "turned by 180°" in table.summary(first)
+    for entry in entries:
+        entry.path.write_bytes(entry.path.read_bytes()[:200])
+    with pytest.raises(UnreadableImage, match=r"images.\w+\.png: "):
+        table.invariance(classifier, tmp_path / "images", labels, None, 5)

@@ -143,3 +143,7 @@ def test_missing_masks_are_named(tmp_path: Path) -> None:
         mask_paths(tmp_path)
     with pytest.raises(DatasetError, match="x1 has no mask"):
         load_mask("x1", {})
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match=r"The mask .*broken\.png cannot be read"):
+        load_mask("x1", {"x1": broken})

@@ -1,14 +1,14 @@
 """Training on drawn photos: it learns, it resumes to the same curve after a kill, it keeps what is frozen."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from skinlens.errors import DatasetError, RecipeError
+from skinlens.errors import DatasetError, RecipeError, WeightsError
 from skinlens.networks.configs import StudentConfig
 from skinlens.networks.student import Student, load_imagenet
 from skinlens.training import batches
@@ -17,6 +17,7 @@ from skinlens.training.distributed import World
 from skinlens.training.ham10000 import load_index, split_of_images
 from skinlens.training.protocols import TrainingData, lesion_disjoint_split
 from skinlens.training.recipe import SizeStep
+from skinlens.training.run import run_settings
 from tests.tiny_release import RECIPE, draw_dataset
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,55 @@ def test_a_run_can_start_from_the_weights_of_another(photos: TrainingData, tmp_p
         training.make_task(replace(recipe, initial=str(tmp_path / "none.pt")))
     with pytest.raises(RecipeError, match="do not fit"):
         training.make_task(replace(recipe, student=StudentConfig(fused_channels=8)))
+
+
+def test_a_seed_of_the_command_line_is_looked_at_like_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("seed = 3")
+    assert run_settings(tmp_path / "a.toml", None, "lesion").seed == 3
+    for seed in (-1, 9_223_372_036_854_775_807):
+        with pytest.raises(RecipeError, match=rf"a\.toml: seed must lie in .*, found {seed}"):
+            run_settings(tmp_path / "a.toml", seed, "lesion")
+
+
+def test_a_batch_of_more_photos_than_there_are_is_refused(photos: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="batch_size of tiny is 29, and there are 28 photos to train on"):
+        training.train(replace(RECIPE, batch_size=29), photos, tmp_path)
+
+
+def test_a_run_that_diverges_says_so_and_keeps_nothing_of_that_epoch(photos: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"tiny diverged in epoch 1: .* Choose a lower learning_rate"):
+        training.train(replace(RECIPE, learning_rate=1e30), photos, tmp_path)
+    assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"a": 1}, r"other\.pt holds no network and no recipe: expected the best\.pt of a run, found a\."),
+        ([1, 2], r"other\.pt holds no network and no recipe: .* found list\."),
+        ({"recipe": {"name": "x"}, "network": [1]}, r"other\.pt holds no network: .* found recipe, network\."),
+        ({"recipe": {"name": "x"}, "network": {}}, r"other\.pt do not fit the recipe that stands beside them"),
+        (None, r"other\.pt cannot be read as weights"),
+    ],
+)
+def test_weights_that_are_none_of_a_run_are_named(tmp_path: Path, content: object, message: str) -> None:
+    path = tmp_path / "other.pt"
+    torch.save(content, path)
+    if content is None:
+        path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match=message):
+        training.load_student(path)
+    with pytest.raises((WeightsError, RecipeError), match=r"other\.pt (holds no network|cannot be read|do not fit)"):
+        training.make_task(replace(RECIPE, initial=str(path)))
+
+
+def test_a_network_of_another_kind_is_not_taken_for_a_student(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, network="plain_cnn")
+    torch.save(
+        {"recipe": asdict(recipe), "network": training.make_task(recipe).network.state_dict()}, tmp_path / "b.pt"
+    )
+    with pytest.raises(RecipeError, match=r"b\.pt holds the network 'plain_cnn' of the recipe tiny, and a student is"):
+        training.load_student(tmp_path / "b.pt")
 
 
 def test_best_weights_rebuild_the_network(photos: TrainingData, tmp_path: Path) -> None:
