@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from skinlens import paths, pipeline, published_figures
+from skinlens.atomic_file import replace_json
 from skinlens.cli import options
 from skinlens.cli.training import say_how_to_go_on
 from skinlens.errors import DatasetError, RecipeError
@@ -109,7 +110,7 @@ def evaluate(
 
     result = measure(pipeline.load_classifier(weights), images, labels, split)
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
         print(f"not measured: {image_id}", file=sys.stderr)
@@ -131,7 +132,7 @@ def _invariance(
 
     result = invariance(pipeline.load_classifier(weights), images, labels, split, count)
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     return 0
 
@@ -177,6 +178,6 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
         say(f"Photos of other clinics: not measured; that takes the setting {SETTING} and a folder {RECIPES}.")
     merge_previous(result["elsewhere"], (previous or {}).get("elsewhere", {}))
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     return 0

@@ -42,7 +42,3 @@ def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path 
 def print_json(content: Any) -> None:
     json.dump(content, sys.stdout, indent=2, allow_nan=False)
     print()
-
-
-def write_json(path: Path, result: dict[str, Any]) -> None:
-    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")

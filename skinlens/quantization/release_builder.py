@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,12 +101,18 @@ def export(
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
     train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
-    served, quantization = _quantized(student, recipe, train, val, out, calibrations)
+    served, backbone, quantization = _quantized(student, recipe, train, val, calibrations)
     fitted = calibrated(served, val, [entry.group for entry in validation])
     ood = fitted_ood(served, recipe, train, sources)
-    np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
-    np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
-    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
+    float_network = BytesIO()
+    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, float_network)
+    head = {part: getattr(served.engine.head, part) for part in HEAD_PARTS}
+    files = {
+        BACKBONE: backbone,
+        HEAD: arrays_file({**head, **exit_weights(student)}),
+        OOD: ood_file(ood),
+        FLOAT: float_network.getvalue(),
+    }
     manifest = {
         **_identity(recipe, version),
         "architecture": {"class": f"{Student.__module__}.{Student.__qualname__}", **asdict(recipe.student)},
@@ -119,9 +126,9 @@ def export(
             **quantization,
         },
         "reference": reference_output(served.engine),
-        "files": {name: file_entry(out / name) for name in (BACKBONE, HEAD, OOD, FLOAT)},
+        "files": {name: file_entry(file) for name, file in files.items()},
     }
-    path = write_manifest(out, manifest)
+    path = write_manifest(out, manifest, files)
     print(summary(manifest))
     return path
 
@@ -136,18 +143,18 @@ class Quantized:
 
 
 def _quantized(
-    student: Student, recipe: Recipe, train: ImageSet, val: ImageSet, out: Path, calibrations: Sequence[Calibration]
-) -> tuple[Quantized, dict[str, Any]]:
-    """Step 1: the float graph, its int8 form, and the trials that led to it."""
-    head, backbone = head_of(student), out / BACKBONE
+    student: Student, recipe: Recipe, train: ImageSet, val: ImageSet, calibrations: Sequence[Calibration]
+) -> tuple[Quantized, bytes, dict[str, Any]]:
+    """Step 1: the float graph, its int8 form as engine and as file, and the trials that led to it."""
+    head = head_of(student)
     with TemporaryDirectory() as folder:
-        float_path = Path(folder) / "float.onnx"
+        float_path, backbone = Path(folder) / "float.onnx", Path(folder) / BACKBONE
         export_backbone(student, float_path, recipe.input.size_px)
         reference = run_on(engine_of(float_path, head, recipe), val, "float on val").logits
         trials = _Trials(float_path, head, recipe, val, reference)
         tried = trials.choose(_some(train, recipe), calibrations, backbone)
-    engine = engine_of(backbone, head, recipe)
-    return Quantized(engine, run_on(engine, val, "int8 on val"), reference), tried
+        engine, file = engine_of(backbone, head, recipe), backbone.read_bytes()
+    return Quantized(engine, run_on(engine, val, "int8 on val"), reference), file, tried
 
 
 def calibrated(served: Quantized, val: ImageSet, lesions: Sequence[str]) -> dict[str, Any]:
@@ -265,6 +272,18 @@ def run_on(engine: Engine, part: ImageSet, what: str) -> Outputs:
     ]
     together = np.concatenate(pooled)
     return Outputs(engine.head.logits_of_pooled(together), together)
+
+
+def ood_file(ood: MahalanobisOOD) -> bytes:
+    """File of a release's out-of-distribution statistics."""
+    return arrays_file({"mean": ood.mean, "whitening": ood.whitening, "limit": np.float64(ood.limit)})
+
+
+def arrays_file(arrays: Mapping[str, Any]) -> bytes:
+    """NPZ file of these arrays."""
+    file = BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def _exits(engine: Engine, val: ImageSet) -> dict[str, dict[str, float]]:
