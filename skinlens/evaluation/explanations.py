@@ -32,9 +32,9 @@ from skinlens.errors import DatasetError
 from skinlens.evaluation.approximation_gates import gates_summary
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, with_ci
 from skinlens.evaluation.model_randomization import compare_networks
+from skinlens.evaluation.predictions import photo_at
 from skinlens.explain import METHODS, explain, seed_of
 from skinlens.formatting import estimate, grouped
-from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import crop_box, to_batch
 from skinlens.inference.classifier import Classifier, load_classifier
 from skinlens.inference.release import Manifest, load_manifest
@@ -92,7 +92,7 @@ def evaluate_explanations(
     chosen = choose(entries, sample, SAMPLE_SEED)
     figures, agreements, explained = [], [], []
     for entry in tqdm(chosen, desc="explanations", mininterval=5):
-        photo = read_trusted_photo(entry.path.read_bytes())
+        photo = photo_at(entry.path)
         maps = explain_all(classifier, photo)
         lesion = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
         figures.append([figures_of(classifier, photo, explanation, lesion) for explanation in maps])

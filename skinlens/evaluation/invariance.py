@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from skinlens import clock
 from skinlens.evaluation.ground_truth import read_labels, rows_with_picture
-from skinlens.evaluation.predictions import answer
+from skinlens.evaluation.predictions import answer, photo_at
 from skinlens.formatting import rounded_percent
 from skinlens.imaging.artifacts import Artifact, with_artifact
-from skinlens.imaging.intake import photo_from_pixels, read_trusted_photo
+from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, model_view
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX, MELANOMA
@@ -100,7 +100,7 @@ def invariance(
 
     Raises:
         DatasetError: the label file is of no known kind, or not one picture of it is there.
-        UnreadableImage: a picture cannot be read.
+        UnreadableImage: a picture cannot be read; the message names it.
     """
     listed, pictures = read_labels(labels, split), picture_paths(images)
     present = [row.image_id for row in rows_with_picture(listed, pictures, labels, images)]
@@ -108,7 +108,7 @@ def invariance(
     ids = [present[number] for number in chosen]
     probs = np.stack(
         [
-            probabilities(classifier, read_trusted_photo(pictures[image_id].read_bytes()), number)
+            probabilities(classifier, photo_at(pictures[image_id]), number)
             for number, image_id in enumerate(tqdm(ids, desc="photos", mininterval=2))
         ]
     )

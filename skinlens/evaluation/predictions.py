@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from tqdm import tqdm
 
-from skinlens.errors import UnreadableImage
+from skinlens.errors import DatasetError, UnreadableImage
 from skinlens.evaluation.ground_truth import LabeledImage
-from skinlens.imaging.intake import read_photo
+from skinlens.imaging.intake import read_photo, read_trusted_photo
 from skinlens.imaging.preprocess import View, model_view, normalize
 from skinlens.inference.calibration import softmax
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import BATCH, pool
-from skinlens.records import Array
+from skinlens.records import Array, Photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,11 @@ class Predictions:
 
 
 def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Mapping[str, Path]) -> Predictions:
-    """Read and classify each photo as the app does."""
+    """Read and classify each photo as the app does.
+
+    Raises:
+        DatasetError: not one can be read.
+    """
     readable: list[LabeledImage] = []
     unreadable: list[str] = []
     parts: list[tuple[Array, Array]] = []
@@ -49,6 +53,11 @@ def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Ma
                 readable.append(row)
         if views:
             parts.append(answer(classifier, views))
+    if not parts:
+        first = f", the first is {pictures[unreadable[0]]}" if unreadable else ""
+        raise DatasetError(
+            f"None of the {len(rows)} pictures can be read{first}: expected photos as JPEG or PNG. Check --images."
+        )
     return Predictions(
         rows=tuple(readable),
         truth=np.asarray([row.label for row in readable], dtype=np.int64),
@@ -57,6 +66,19 @@ def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Ma
         groups=np.unique([row.group for row in readable], return_inverse=True)[1],
         unreadable=tuple(unreadable),
     )
+
+
+def photo_at(path: Path) -> Photo:
+    """A photo of a data set, which is trusted.
+
+    Raises:
+        UnreadableImage: it cannot be read; the message names the file.
+        OSError: it is not there.
+    """
+    try:
+        return read_trusted_photo(path.read_bytes())
+    except UnreadableImage as problem:
+        raise UnreadableImage(f"{path}: {problem}") from problem
 
 
 def answer(classifier: Classifier, views: Sequence[View]) -> tuple[Float64[Array, "n 7"], Float64[Array, " n"]]:

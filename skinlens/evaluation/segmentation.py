@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float64
 from tqdm import tqdm
 
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.predictions import photo_at
 from skinlens.formatting import estimate, grouped
-from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
 from skinlens.quantization.segmentation_release import add_figures, train_segmentation
@@ -63,7 +63,7 @@ def evaluate_segmentation(weights: Path, entries: Sequence[Entry], masks: dict[s
     engine, head = load_engine(weights), load_segmentation_head(weights)
     scores, head_ms = np.zeros((len(entries), 3)), []
     for number, entry in enumerate(tqdm(entries, desc="outlines", mininterval=5)):
-        photo, mask = read_trusted_photo(entry.path.read_bytes()), load_mask(entry.image_id, masks)
+        photo, mask = photo_at(entry.path), load_mask(entry.image_id, masks)
         batch = to_batch([photo], engine.spec)
         fused = engine.features(batch)
         started = time.perf_counter()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skinlens.errors import UnreadableImage
 from skinlens.evaluation import invariance as table
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec
@@ -67,3 +68,10 @@ def test_the_command_measures_the_served_model_and_repeats(release: Path, tmp_pa
     assert all(0 <= row["median"] <= row["p90"] <= row["largest"] <= 1 for row in first["changes"])
     assert json.loads(json.dumps(first)) == first
     assert "turned by 180°" in table.summary(first)
+
+
+def test_a_picture_that_cannot_be_read_is_named(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "labels.csv").write_text("image_id,dx\nbroken,mel\n")
+    with pytest.raises(UnreadableImage, match=str(tmp_path / "broken.jpg")):
+        table.invariance(load_classifier(release), tmp_path, tmp_path / "labels.csv", None, 1)
