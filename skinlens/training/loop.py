@@ -36,7 +36,7 @@ from skinlens.training.batches import RunSteps, Step, prepared, sampling_weights
 from skinlens.training.distributed import World, convert_sync_batchnorm
 from skinlens.training.protocols import TrainingData
 from skinlens.training.recipe import Recipe, recipe_from_dict
-from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
+from skinlens.training.tasks import fill, logits_of, make_optimizer, make_task, saved_run, to_input
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
 PARTS = ("task", "averaged", "optimizer", "schedule")
@@ -317,11 +317,11 @@ def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> 
 
 
 def load_student(path: Path) -> tuple[Student, Recipe]:
-    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU. Raises RecipeError: see ``saved_run``."""
+    saved = saved_run(path)
     recipe = recipe_from_dict(saved["recipe"])
     student = Student(recipe.student)
-    student.load_state_dict(saved["network"])
+    fill(student, saved, path)
     return student.eval(), recipe
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -214,12 +215,12 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
     """Rebuild the network of any kind that a run's ``best.pt`` holds, in eval mode on the CPU.
 
     Raises:
-        RecipeError: the file is not the one of that ``sha256``. What is loaded is what was compared.
+        RecipeError: the file is not the one of that ``sha256``, or no run's. What is loaded is what was compared.
     """
     content = path.read_bytes()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise RecipeError(f"{path} was changed since the run began. Keep it as it is, and begin the run again.")
-    saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    saved = saved_run(path, content)
     del content
     recipe = recipe_from_dict(saved["recipe"])
     network: nn.Module
@@ -231,8 +232,44 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
         network = Branch(recipe.teacher)
     else:
         network = baseline(recipe)
-    network.load_state_dict(saved["network"])
+    fill(network, saved, path)
     return network.eval(), recipe
+
+
+def saved_run(path: Path, content: bytes | None = None) -> dict[str, Any]:
+    """Content of a run's ``best.pt``: ``recipe``, ``network`` and more; ``content``: its bytes, where they were read.
+
+    Raises:
+        RecipeError: it is cut off, or no run's.
+        OSError: it cannot be read.
+    """
+    try:
+        saved = torch.load(io.BytesIO(content or path.read_bytes()), map_location="cpu", weights_only=True)
+        why = ""
+    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as problem:
+        saved, why = None, f" ({first_line(problem)})"
+    if not isinstance(saved, dict) or not isinstance(saved.get("recipe"), dict):
+        raise RecipeError(
+            f"{path} is not the whole file of a run: expected one with its recipe, found something else{why}. Put a "
+            "copy of it back, or train the run again."
+        )
+    return saved
+
+
+def first_line(problem: Exception) -> str:
+    """The first line of what a library says of a file, which goes on with hints to programmers."""
+    return (str(problem) or "it ends early").splitlines()[0]
+
+
+def fill(network: nn.Module, saved: Mapping[str, Any], path: Path) -> None:
+    """Put a run's weights into a network of its recipe. Raises RecipeError: they are those of another one."""
+    try:
+        network.load_state_dict(saved["network"])
+    except (KeyError, RuntimeError, TypeError, AttributeError) as problem:
+        raise RecipeError(
+            f"The weights of {path} do not fit the network of its own recipe ({first_line(problem)}). Put a copy of "
+            "the file back, or train the run again."
+        ) from problem
 
 
 def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor, "n 3 s s"]:
