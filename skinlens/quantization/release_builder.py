@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 import skinlens
 from skinlens import metrics, paths
+from skinlens.errors import RecipeError
 from skinlens.formatting import grouped
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
@@ -51,8 +52,10 @@ from skinlens.quantization.ptq import (
 from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
 from skinlens.training.ham10000 import SPLIT, Entry, ImageSet, split_file
 from skinlens.training.loop import in_half, load_student
+from skinlens.training.protocols import protocol_of
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import load_source
+from skinlens.training.tasks import saved_run
 
 BACKBONE, FLOAT, HEAD, OOD = "student-int8.onnx", "student-float16.pt", "head.npz", "ood.npz"
 CALIBRATION_PHOTOS = 256
@@ -96,7 +99,13 @@ def export(
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
         DatasetError: a source of the run's recipe is not there.
+        RecipeError: ``best.pt`` is not whole, or of a run under the paper's protocol, which leaks.
     """
+    if protocol_of(run, saved_run(run / "best.pt")) != "lesion":
+        raise RecipeError(
+            f"{run} was trained under the paper's protocol, on copies of the photos that its release would be measured "
+            "on: expected a run of the protocol lesion. Train the recipe without --protocol paper."
+        )
     student, recipe = load_student(run / "best.pt")
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
     train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
