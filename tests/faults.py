@@ -8,6 +8,7 @@ import builtins
 import errno
 import io
 import os
+import resource
 import sqlite3
 import sys
 import tempfile
@@ -199,3 +200,14 @@ def memory_ends(faults: Faults, package: Path, *beside: str) -> Iterator[Faults]
         yield faults
     finally:
         sys.settrace(before)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk: the system refuses what is longer, and names no file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

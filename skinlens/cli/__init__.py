@@ -63,5 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"skinlens: this needs {problem.name}. Install the packages of skinlens[{extra}].", file=sys.stderr)
         return 2
     except OSError as problem:
-        print(f"skinlens: {problem.filename or ''}: {problem.strerror or problem}", file=sys.stderr)
+        named = f"{problem.filename}: " if problem.filename else ""
+        print(f"skinlens: {named}{problem.strerror or problem}", file=sys.stderr)
         return 2

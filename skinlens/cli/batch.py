@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skinlens.atomic_file import replace_json
 from skinlens.cli import options
 from skinlens.inference.release import weights_directory
 from skinlens.labels import DISCLAIMER
@@ -108,5 +109,5 @@ def _tell(result: dict[str, Any], json_path: Path | None) -> None:
     from skinlens.evaluation.evaluate import summary
 
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skinlens.atomic_file import replace_files
 from skinlens.cli import options
 from skinlens.errors import PeerError
 from skinlens.formatting import counted
@@ -44,8 +45,7 @@ def export(case: int, *, out: Path, source: Path | None) -> int:
     not_noted = store.note_export("visit", case)
     _say(*problems, not_noted)
     out.mkdir(parents=True, exist_ok=True)
-    for instance in made:
-        (out / instance.name).write_bytes(instance.content)
+    replace_files({out / instance.name: instance.content for instance in made})
     print(*(out / instance.name for instance in made), DISCLAIMER, sep="\n")
     return 1 if problems or not_noted else 0
 

@@ -1,13 +1,13 @@
 """Commands of evaluation: ``evaluate`` and ``ablation``, and what is fitted to a release: outline, patient context."""
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import click
 
-from skinlens import paths, pipeline, published_figures
+from skinlens import pipeline, published_figures
+from skinlens.atomic_file import replace_json
 from skinlens.cli import options
 from skinlens.cli.training import say_how_to_go_on
 from skinlens.errors import DatasetError, RecipeError
@@ -72,7 +72,8 @@ def context_fit(*, weights: Path | None) -> int:
     is_flag=False,
     flag_value=200,
     metavar="[N]",
-    help="Measure the explanation methods instead, on N photos of val (200); needs HAM10000 (SKINLENS_HAM10000).",
+    help="Measure the explanation methods instead, on N photos of val (200), and write all figures beside the release; "
+    "needs HAM10000 (SKINLENS_HAM10000).",
 )
 @click.option(
     "--invariance",
@@ -109,7 +110,7 @@ def evaluate(
 
     result = measure(pipeline.load_classifier(weights), images, labels, split)
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
         print(f"not measured: {image_id}", file=sys.stderr)
@@ -119,8 +120,8 @@ def evaluate(
 def _explanations(count: int, json_path: Path | None, weights: Path | None) -> int:
     from skinlens.evaluation.explanations import evaluate_release
 
-    path = json_path or paths.WEIGHTS / published_figures.EXPLANATIONS
-    print(evaluate_release(weights or weights_directory(), count, path))
+    release = weights or weights_directory()
+    print(evaluate_release(release, count, json_path or release / published_figures.EXPLANATIONS))
     return 0
 
 
@@ -131,7 +132,7 @@ def _invariance(
 
     result = invariance(pipeline.load_classifier(weights), images, labels, split, count)
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     return 0
 
@@ -152,6 +153,7 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
     from skinlens.evaluation.ablation_runs import other_clinics, train_missing
     from skinlens.evaluation.bootstrap import RESAMPLES
     from skinlens.evaluation.ground_truth import read_labels
+    from skinlens.evaluation.previous_results import read_previous_results
     from skinlens.training.ham10000 import dataset_folder, load_index, metadata_path
     from skinlens.training.sources import SETTING
 
@@ -159,6 +161,7 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
         print(text, file=sys.stderr)
 
     folder = dataset_folder()
+    previous = read_previous_results(json_path) if json_path and json_path.is_file() and not anew else None
     if train:
         with say_how_to_go_on():
             train_missing(RECIPES, runs, say)
@@ -166,8 +169,6 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
         raise RecipeError(f"There is no folder {runs}: name the one that holds the runs by --runs.")
     entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
     contexts = {row.image_id: row.context for row in read_labels(metadata_path(folder), "val").rows}
-    resumed = json_path is not None and json_path.is_file() and not anew
-    previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed and json_path else None
     release = weights or weights_directory()
     result = tabulate(runs, entries, release, contexts=contexts, previous=previous, say=say)
     result["elsewhere"] = {}
@@ -177,6 +178,6 @@ def ablation(*, runs: Path, json_path: Path | None, anew: bool, train: bool, wei
         say(f"Photos of other clinics: not measured; that takes the setting {SETTING} and a folder {RECIPES}.")
     merge_previous(result["elsewhere"], (previous or {}).get("elsewhere", {}))
     if json_path:
-        options.write_json(json_path, result)
+        replace_json(json_path, result)
     print(summary(result))
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from skinlens.atomic_file import replace_text
 from skinlens.cli import options
 from skinlens.formatting import counted
 from skinlens.labels import DISCLAIMER
@@ -24,7 +25,7 @@ def fhir_export(case: int, *, out: Path, with_photo: bool) -> int:
     not_noted = store.note_export("visit", case)
     said = (*record.problems, *([not_noted] if not_noted else []))
     print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
-    out.write_text(fhir.to_json(fhir.bundle(record, with_photo=with_photo)), encoding="utf-8")
+    replace_text(out, fhir.to_json(fhir.bundle(record, with_photo=with_photo)))
     print(f"{out}\n{DISCLAIMER}")
     return 1 if said else 0
 

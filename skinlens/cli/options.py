@@ -17,22 +17,23 @@ weights = click.option(
 )
 
 
-def json_file(default: Path | None = None) -> Callable[[Command], Command]:
-    """``--json FILE``; a place where none can be written is refused before anything is measured."""
+def json_file(default: str = "") -> Callable[[Command], Command]:
+    """``--json FILE``; a place where none can be written is refused before anything is measured.
+
+    ``default``: in words, where the command writes without it.
+    """
     return click.option(
         "--json",
         "json_path",
         type=click.Path(path_type=Path, dir_okay=False, writable=True),
         metavar="FILE",
-        default=default,
         callback=_in_a_folder,
         help=f"Write all figures; {default} by default." if default else "Write all figures.",
     )
 
 
 def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
-    if path is not None and given and not path.resolve().parent.is_dir():
+    if path is not None and not path.resolve().parent.is_dir():
         raise click.BadParameter(
             f"expected a file in a folder that exists; there is no folder {path.resolve().parent}.", context, parameter
         )
@@ -42,7 +43,3 @@ def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path 
 def print_json(content: Any) -> None:
     json.dump(content, sys.stdout, indent=2, allow_nan=False)
     print()
-
-
-def write_json(path: Path, result: dict[str, Any]) -> None:
-    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")

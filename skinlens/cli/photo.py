@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from skinlens import pipeline
+from skinlens.atomic_file import replace_files
 from skinlens.body_sites import REGIONS
 from skinlens.case_record import Analysis
 from skinlens.cli import options
@@ -192,7 +193,7 @@ def report(
         explain(method, classifier, analysis.photo, target.label, params=_params(target))
         for method in (methods if annex else ())  # the maps are in the annex alone
     ]
-    out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex))
+    replace_files({out: pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex)})
     print(out)
     return 0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from skinlens.atomic_file import replace_files
 from skinlens.cli import options
 from skinlens.labels import DISCLAIMER
 
@@ -41,9 +42,8 @@ def rescore(*, weights: Path | None, report: Path | None) -> int:
     if report and (
         known := next((rescored for rescored in store.rescored_releases() if rescored.release_sha256 == release), None)
     ):
-        report.write_bytes(
-            drift_report.render(drift_report.compose(release_drift, known.model, release, known.made_at))
-        )
+        content = drift_report.compose(release_drift, known.model, release, known.made_at)
+        replace_files({report: drift_report.render(content)})
         print(report)
     print(DISCLAIMER)
     return done.status

@@ -92,13 +92,14 @@ def recalibrate(release: Path, *, turns: str, out: Path, version: str, note: str
 
 @click.command()
 @click.argument("run_folder", type=options.FILE, metavar="RUN")
-@options.json_file(Path("docs/quantization-sensitivity.json"))
-def sensitivity(run_folder: Path, *, json_path: Path) -> int:
+@options.json_file("RUN/quantization-sensitivity.json")
+def sensitivity(run_folder: Path, *, json_path: Path | None) -> int:
     """The accuracy that each group of layers costs in eight bits, and a picture; needs HAM10000 (SKINLENS_HAM10000)."""
     from skinlens.quantization.sensitivity import sensitivity as measure
     from skinlens.quantization.sensitivity import write
     from skinlens.training.ham10000 import dataset_folder, load_index
 
     folder = dataset_folder()
-    write(measure(run_folder, load_index(folder, "train"), load_index(folder, "val")), json_path)
+    path = json_path or run_folder / "quantization-sensitivity.json"
+    write(measure(run_folder, load_index(folder, "train"), load_index(folder, "val")), path)
     return 0

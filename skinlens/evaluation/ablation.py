@@ -7,11 +7,14 @@ says so. Where a recipe was run with several seeds, a figure is the mean over th
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,7 +23,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from skinlens import clock
-from skinlens.errors import RecipeError
+from skinlens.errors import RecipeError, WeightsError
 from skinlens.evaluation.ablation_rows import (
     COMPARED,
     FIGURES,
@@ -41,12 +44,14 @@ from skinlens.formatting import estimate
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.calibration import softmax
 from skinlens.inference.patient_context import PatientContext
+from skinlens.labels import CODES
+from skinlens.networks.pretrained import first_line, saved_run
 from skinlens.records import Array
 from skinlens.terminal import Say
 from skinlens.training.checkpoints import PREDICTIONS
 from skinlens.training.ham10000 import Entry, labels_of, load_images
 from skinlens.training.loop import predict_logits
-from skinlens.training.protocols import Protocol, paper_split
+from skinlens.training.protocols import Protocol, paper_split, protocol_of
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.tasks import load_network, make_task
 
@@ -67,7 +72,6 @@ def ablation(
     ``contexts``: image id of ``val`` → what is known of the patient. ``previous``: a table that was gathered before,
     for the rows whose runs are not under ``runs``.
     """
-    searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
     leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
     honest |= measure_released(weights, entries["val"], contexts)
@@ -93,7 +97,7 @@ def ablation(
                 ],
             },
         },
-        "search": json.loads(searched.read_text(encoding="utf-8")) if searched.is_file() else None,
+        "search": _search(runs / "search_weights" / "search.json", say),
         "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
         "created_at": created_at,
     }
@@ -107,6 +111,15 @@ def ablation(
             key=lambda contrast: COMPARED.index((contrast["of"], contrast["minus"]))
         )
     return result
+
+
+def _search(path: Path, say: Say) -> Any:
+    """Result of the search, where there is one; None, and a word why, where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError) as problem:
+        say(f"{path}, left out: {problem}")
+        return None
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
@@ -154,48 +167,87 @@ def _views(photos: tuple[Entry, ...], spec: InputSpec) -> UInt8[Array, "n s s 3"
 
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
     """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
-    with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
+    with opened_answers(folder) as archive:
         logits = archive["logits"]
         truth = archive["labels" if "labels" in archive else "truth"]  # as older runs have it
         recipe = replace(recipe_from_dict(json.loads(str(archive["recipe"]))), pretrained=False)
-    if not np.array_equal(truth, labels_of(val)):
+    if logits.shape != (len(truth), len(CODES)) or not np.array_equal(truth, labels_of(val)):
         raise RecipeError(f"{folder / PREDICTIONS} holds answers to {len(truth)} photos that are not those of val.")
     return Asked(recipe, make_task(recipe).network.eval(), logits, truth, lesions(val))
 
 
-def progress(folder: Path) -> tuple[int, int]:
-    """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
-    if not (folder / "best.pt").is_file():
-        with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
-            epochs = int(json.loads(str(archive["recipe"]))["epochs"])
-    else:
-        saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
-        epochs = int(saved["recipe"]["epochs"])
-        if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
-            return epochs, epochs
-    return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
+@contextmanager
+def opened_answers(folder: Path) -> Iterator[Mapping[str, Array]]:
+    """A run's answers to ``val``. Raises RecipeError where, within the block, they turn out to be no whole file."""
+    path = folder / PREDICTIONS
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            yield archive
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as problem:
+        raise RecipeError(
+            f"{path} is not the whole file of a run's answers to val ({first_line(problem)}). Put a copy of it back, "
+            "or train the run again."
+        ) from problem
 
 
-def run_recipe(folder: Path) -> Recipe:
-    """Recipe of a run. Raises OSError, ValueError, KeyError, RecipeError: there is none, or none of this version."""
+class RunState(NamedTuple):
+    """State of a run: what it was asked to do, and how far it is."""
+
+    settings: dict[str, Any]
+    """Of its recipe, as the version that trained it named them."""
+    done: int
+    """Epochs; a mean of runs has nothing left to do."""
+    epochs: int
+    protocol: str
+
+    @property
+    def recipe(self) -> Recipe:
+        """Raises RecipeError: it is not one of this version."""
+        return recipe_from_dict(self.settings)
+
+
+def run_state(folder: Path) -> RunState:
+    """State of a run by its weights or, without these, its answers, and by its log.
+
+    Raises:
+        RecipeError: one of its files is not there, or not whole.
+    """
+    saved: dict[str, Any] = {}
     if (folder / "best.pt").is_file():
-        return recipe_from_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["recipe"])
-    with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
-        return recipe_from_dict(json.loads(str(archive["recipe"])))
+        saved = saved_run(folder / "best.pt", parts=("recipe",))
+        settings = saved["recipe"]
+    else:
+        with opened_answers(folder) as archive:
+            settings = json.loads(str(archive["recipe"]))
+    try:
+        epochs = int(settings["epochs"])
+        if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
+            done = epochs
+        else:
+            done = len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RecipeError(
+            f"How far {folder} is cannot be told ({first_line(problem)}): expected the epochs of its recipe, and a "
+            "line for each that is done in log.jsonl. Put a copy back, or train the run again."
+        ) from problem
+    return RunState(settings, done, epochs, protocol_of(folder, saved))
 
 
 def run_finished(
     title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
 ) -> Asked | None:
-    """None, and a word why, for a run that is under way or is of a recipe that this version cannot read."""
-    done, epochs = progress(folder)
-    if done != epochs:
-        say(f"{title}: {folder}, left out: {done} of {epochs} epochs")
-        return None
-    say(f"{title}: {folder}")
+    """None, and a word why, for a run that is under way, cannot be read, or was trained under another protocol."""
     try:
+        state = run_state(folder)
+        if state.done != state.epochs:
+            raise RecipeError(f"{state.done} of {state.epochs} epochs")
+        if state.protocol != protocol:
+            raise RecipeError(
+                f"it was trained under the protocol {state.protocol}, and its folder's name says {protocol}. Rename it"
+            )
+        say(f"{title}: {folder}")
         return run_model(folder, protocol, entries)
-    except RecipeError as error:
+    except (RecipeError, WeightsError) as error:
         say(f"{title}: {folder}, left out: {error}")
         return None
 

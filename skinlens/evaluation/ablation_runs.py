@@ -3,18 +3,17 @@
 The second teacher was trained on a GPU and is kept in ``recipes/results``; its weights are put into ``runs`` first.
 """
 
-import pickle
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from skinlens.errors import RecipeError
-from skinlens.evaluation.ablation import progress, run_recipe
+from skinlens.errors import RecipeError, WeightsError
+from skinlens.evaluation.ablation import run_state
 from skinlens.formatting import counted
 from skinlens.terminal import Say
 from skinlens.training.checkpoints import PREDICTIONS
 from skinlens.training.ham10000 import Entry, dataset_folder
-from skinlens.training.protocols import Protocol
+from skinlens.training.protocols import Protocol, protocol_of
 from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.run import run_name, run_settings, train_recipe
 from skinlens.training.sources import check_names, load_source, load_sources, source_name
@@ -131,12 +130,11 @@ def finished(folder: Path, settings: Recipe | None = None) -> bool:
     if not folder.exists() or not any((folder / name).is_file() for name in ("best.pt", PREDICTIONS)):
         return False
     try:
-        done, epochs = progress(folder)
-        recipe = run_recipe(folder)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError) as problem:
-        raise RecipeError(
-            f"{folder} cannot be read as a run ({problem}). Delete it, and it is trained again."
-        ) from None
-    if settings is not None and recipe != settings:
+        state = run_state(folder)
+        recipe = state.recipe
+    except (RecipeError, WeightsError) as problem:
+        raise RecipeError(f"{folder} cannot be read as a run: {problem} Delete it, and it is trained again.") from None
+    named = protocol_of(folder, {})
+    if settings is not None and (recipe != settings or state.protocol != named):
         raise RecipeError(f"{folder} is a run with other settings than its recipe has now. Delete it or move it away.")
-    return done == epochs
+    return state.done == state.epochs

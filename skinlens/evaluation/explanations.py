@@ -10,7 +10,6 @@ classes, so that what is rare counts as much as what is common. All figures are 
 interval over lesions.
 """
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from skinlens import clock
+from skinlens.atomic_file import replace_json
 from skinlens.checks.agreement import hottest_iou, spearman
 from skinlens.checks.faithfulness import BLUR, blur, deletion_insertion, order_of, random_maps, score_of
 from skinlens.checks.localization import measure
@@ -68,7 +68,7 @@ def evaluate_release(weights: Path, sample: int, path: Path) -> str:
     result = evaluate_explanations(
         load_classifier(weights), manifest, load_index(data, "val"), mask_paths(data), sample
     )
-    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    replace_json(path, result)
     return f"{summary(result)}\n{gates_summary()}"
 
 

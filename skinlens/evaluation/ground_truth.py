@@ -1,6 +1,7 @@
 """Ground truth: HAM10000's metadata, or the label file of an ISIC challenge, read into labeled images."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -230,10 +231,13 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
     left_out: Counter[str] = Counter()
     first_lines: dict[str, int] = {}
     for number, line in enumerate(lines, start=2):
-        try:
-            positive = [index for column, index in classes.items() if float(line[column] or 0) == 1]
-        except (TypeError, ValueError) as problem:
-            raise DatasetError(f"{path}, line {number}: expected 0 or 1 for each class ({problem}).") from problem
+        for column in classes:
+            if line[column] and _number(line[column]) not in {0, 1}:
+                raise DatasetError(
+                    f"{path}, line {number}, column {column}: expected 0 or 1; found {line[column]!r}. A ground truth "
+                    "has no shares and no marks for what is not known: correct the cell, or delete the line."
+                )
+        positive = [index for column, index in classes.items() if _is_one(line[column])]
         if len(positive) > 1:
             raise DatasetError(f"{path}, line {number}: expected one class at most, found {len(positive)}.")
         _only_once(path, line["image"], number, first_lines)
@@ -256,7 +260,12 @@ def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[st
 
 
 def _is_one(value: object) -> bool:
+    return _number(value) == 1
+
+
+def _number(value: object) -> float:
+    """Number that a cell holds; NaN where it holds none."""
     try:
-        return float(str(value)) == 1
+        return float(str(value))
     except ValueError:
-        return False
+        return math.nan

@@ -100,7 +100,7 @@ def invariance(
 
     Raises:
         DatasetError: the label file is of no known kind, or not one picture of it is there.
-        UnreadableImage: a picture cannot be read.
+        UnreadableImage: a picture cannot be read; the message names it.
     """
     listed, pictures = read_labels(labels, split), picture_paths(images)
     present = [row.image_id for row in rows_with_picture(listed, pictures, labels, images)]

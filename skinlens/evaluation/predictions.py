@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from tqdm import tqdm
 
-from skinlens.errors import UnreadableImage
+from skinlens.errors import DatasetError, UnreadableImage
 from skinlens.evaluation.ground_truth import LabeledImage
 from skinlens.imaging.intake import read_photo
 from skinlens.imaging.preprocess import View, model_view, normalize
@@ -34,7 +34,11 @@ class Predictions:
 
 
 def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Mapping[str, Path]) -> Predictions:
-    """Read and classify each photo as the app does."""
+    """Read and classify each photo as the app does.
+
+    Raises:
+        DatasetError: not one can be read.
+    """
     readable: list[LabeledImage] = []
     unreadable: list[str] = []
     parts: list[tuple[Array, Array]] = []
@@ -49,6 +53,11 @@ def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Ma
                 readable.append(row)
         if views:
             parts.append(answer(classifier, views))
+    if not parts:
+        first = f", the first is {pictures[unreadable[0]]}" if unreadable else ""
+        raise DatasetError(
+            f"None of the {len(rows)} pictures can be read{first}: expected photos as JPEG or PNG. Check --images."
+        )
     return Predictions(
         rows=tuple(readable),
         truth=np.asarray([row.label for row in readable], dtype=np.int64),

@@ -1,6 +1,8 @@
 """Previous ablation results whose runs are on another computer, merged into the table."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,31 @@ SAME = 1e-9
 """Figures that differ by no more are the same."""
 FIRST_DETAIL_PX = 150
 """Of the photos of rows that were measured before a row said it."""
+
+
+def read_previous_results(path: Path) -> dict[str, Any]:
+    """A table that ``python -m skinlens ablation --json FILE`` wrote.
+
+    Raises:
+        DatasetError: the file cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        why = ""
+    except (OSError, ValueError, RecursionError) as problem:
+        content, why = None, f" ({problem})"
+    match content:
+        case {
+            "protocols": {"lesion": {"rows": [*rows]}, "paper": {"rows": [*leaky]}},
+            "bootstrap": dict(),
+            "created_at": str(),
+        } if all(isinstance(row, dict) and {"name", "status", "figures"} <= set(row) for row in (*rows, *leaky)):
+            return dict(content)
+    held = f"the keys {', '.join(content) or 'of an empty object'}" if isinstance(content, dict) else "no JSON object"
+    raise DatasetError(
+        f"{path} is there and holds no table of earlier runs: expected one that --json wrote, found {held}{why}. Name "
+        "another file, or begin anew with --anew, which replaces it."
+    )
 
 
 def merge_previous_results(result: dict[str, Any], previous: dict[str, Any], say: Say) -> None:

@@ -55,10 +55,9 @@ def bundled_digest() -> str:
     return str(json.loads(BUNDLED_RELEASE.read_text(encoding="utf-8"))["manifest_sha256"])
 
 
-def remember_bundled(content: Mapping[str, Any]) -> None:
-    """Record a manifest as the one that ships from now on."""
-    bundled = {"version": content["version"], "manifest_sha256": digest(content)}
-    BUNDLED_RELEASE.write_text(json.dumps(bundled, indent=2) + "\n", encoding="utf-8")
+def bundled_release(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content of ``BUNDLED_RELEASE`` where this manifest is the one that ships."""
+    return {"version": content["version"], "manifest_sha256": digest(content)}
 
 
 # ------------------------------------------------------------------------------------------------ what it must say

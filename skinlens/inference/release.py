@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skinlens import paths
+from skinlens.atomic_file import replace_files
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference import manifest_schema
@@ -183,23 +185,24 @@ def ships(directory: Path) -> bool:
     return directory.resolve() == BUNDLED.resolve()
 
 
-def file_entry(path: Path) -> dict[str, Any]:
+def file_entry(content: bytes) -> dict[str, Any]:
     """Entry of a file in the manifest: its SHA-256 and its size."""
-    content = path.read_bytes()
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
-    """The one place where a manifest is written, and ``metadata.json`` from it.
+def write_manifest(directory: Path, content: dict[str, Any], files: Mapping[str, bytes] | None = None) -> Path:
+    """The one place where a manifest is written, ``metadata.json`` from it, and with it the release's new ``files``.
 
-    The manifest of the folder that ships is bound to the code from then on.
+    Where one of them cannot be written the release stays as it was. The manifest of the folder that ships is bound to
+    the code from then on.
     """
     path = directory / "manifest.json"
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    metadata = json.dumps(bundle_metadata(content), indent=2)
-    (directory / METADATA).write_text(metadata + "\n", encoding="utf-8")
+    texts = {path: content, directory / METADATA: bundle_metadata(content)}
     if ships(directory):
-        manifest_schema.remember_bundled(content)
+        texts[manifest_schema.BUNDLED_RELEASE] = manifest_schema.bundled_release(content)
+    contents = {directory / name: file for name, file in (files or {}).items()}
+    contents |= {each: f"{json.dumps(text, indent=2)}\n".encode() for each, text in texts.items()}
+    replace_files(contents)
     return path
 
 

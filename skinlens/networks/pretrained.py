@@ -5,6 +5,7 @@ Training starts from these; serving never needs them.
 
 import io
 import pickle
+from collections.abc import Sequence
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
@@ -27,23 +28,32 @@ _LINEAR = {  # of one layer: the ONNX file's name → timm's
 }
 
 
-def saved_run(path: Path, content: bytes, *parts: str) -> dict[str, Any]:
-    """The parts of a run, ``network`` and those named, in ``content``, which is that of its file at ``path``.
+def saved_run(path: Path, content: bytes | None = None, parts: Sequence[str] = ("recipe", "network")) -> dict[str, Any]:
+    """Content of a run's ``best.pt``, with ``parts`` and more; ``content``: its bytes, where they were read.
 
     Raises:
         WeightsError: the file is not whole, or holds something else.
+        OSError: it cannot be read.
     """
     try:
-        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        saved = torch.load(io.BytesIO(content or path.read_bytes()), map_location="cpu", weights_only=True)
     except (EOFError, LookupError, RuntimeError, ValueError, pickle.UnpicklingError) as problem:
-        raise WeightsError(f"{path} cannot be read as weights: the file is damaged or of another kind.") from problem
+        raise WeightsError(
+            f"{path} cannot be read as weights: the file is damaged or of another kind ({first_line(problem)}). "
+            "Train the run again, or put back the file as it was."
+        ) from problem
     there = saved if isinstance(saved, dict) else {}
-    if lacking := [part for part in ("network", *parts) if not isinstance(there.get(part), dict)]:
+    if lacking := [part for part in parts if not isinstance(there.get(part), dict)]:
         raise WeightsError(
             f"{path} holds no {' and no '.join(lacking)}: expected the best.pt of a run, found "
             f"{', '.join(map(str, there)) or type(saved).__name__}. Name the file that skinlens train wrote."
         )
     return there
+
+
+def first_line(problem: Exception) -> str:
+    """First line of what a library says of a file; hints to programmers follow it."""
+    return (str(problem) or "it ends early").splitlines()[0]
 
 
 def efficientnet_lite(size: int) -> Any:

@@ -211,7 +211,7 @@ def load_branch(branch: ConvolutionalBranch, path: Path) -> None:
             f"The teacher's branch starts from a warm-up run at {path}, and there is none. Run it first: "
             "python -m skinlens train recipes/warm_up.toml"
         )
-    saved = saved_run(path, path.read_bytes())["network"]
+    saved = saved_run(path, parts=("network",))["network"]
     own = {name.removeprefix("branch."): tensor for name, tensor in saved.items() if name.startswith("branch.")}
     try:
         branch.load_state_dict(own)

@@ -4,15 +4,14 @@ The network's files stay as they are. Temperature, cut-off, prediction sets, out
 belong to the answers, and are fitted anew on the same photos as by ``release_builder.export``.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from jaxtyping import Float32
 
 from skinlens import paths
+from skinlens.errors import WeightsError
 from skinlens.inference.engine import Engine
 from skinlens.inference.release import Manifest, file_entry, load_manifest, write_manifest
 from skinlens.networks.student import load_released
@@ -24,6 +23,7 @@ from skinlens.quantization.release_builder import (
     calibrated,
     engine_of,
     fitted_ood,
+    ood_file,
     reference_output,
     run_on,
     summary,
@@ -50,10 +50,15 @@ def recalibrate(
     What is said of the patient is left out, since its weight belongs to the answers too: ``context-fit`` adds it again.
 
     Raises:
-        WeightsError: the release cannot be used.
+        WeightsError: the release cannot be used, or ``out`` is its own folder.
         OSError: ``out`` cannot be written.
         DatasetError: a source of its recipe is not there.
     """
+    if out.exists() and out.samefile(release):
+        raise WeightsError(
+            f"The new release cannot be written into {out}, the folder of the one that it is made from: expected "
+            "another folder. Choose one by --out."
+        )
     manifest = load_manifest(release)
     recipe = recipe_from_dict(manifest.content["recipe"])
     sources = load_sources(recipe.sources, paths.ROOT / "recipes")  # or fail before the work
@@ -64,9 +69,7 @@ def recalibrate(
     ood = fitted_ood(served, recipe, train, sources)
     out.mkdir(parents=True, exist_ok=True)
     files = {name: entry for name, entry in manifest.content["files"].items() if name != manifest.content["ood"]}
-    for name in files:
-        shutil.copyfile(release / name, out / name)
-    np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
+    contents = {name: manifest.read(name) for name in files} | {OOD: ood_file(ood)}
     left = {key: value for key, value in manifest.content.items() if key != "patient_context"}
     content = {
         **left,
@@ -76,9 +79,9 @@ def recalibrate(
         "ood": OOD,
         **fitted,
         "reference": reference_output(engine),
-        "files": {**files, OOD: file_entry(out / OOD)},
+        "files": {**files, OOD: file_entry(contents[OOD])},
     }
-    path = write_manifest(out, content)
+    path = write_manifest(out, content, contents)
     print(summary(content))
     return path
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 import skinlens
 from skinlens import metrics, paths
+from skinlens.errors import RecipeError
 from skinlens.formatting import grouped
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
@@ -36,6 +38,7 @@ from skinlens.inference.engine import BATCH, Engine, Exits, Head, pool
 from skinlens.inference.ood import MahalanobisOOD, fit_ood
 from skinlens.inference.release import HEAD_PARTS, REFERENCE_SEED, file_entry, write_manifest
 from skinlens.labels import CODES, INDEX, MELANOMA
+from skinlens.networks.pretrained import saved_run
 from skinlens.networks.student import Student
 from skinlens.quantization.provenance import made_now
 from skinlens.quantization.ptq import (
@@ -51,6 +54,7 @@ from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
 from skinlens.training.checkpoints import in_half
 from skinlens.training.ham10000 import SPLIT, Entry, ImageSet, split_file
 from skinlens.training.loop import load_student
+from skinlens.training.protocols import protocol_of
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import lists_of, load_sources
 
@@ -96,17 +100,29 @@ def export(
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
         DatasetError: a source of the run's recipe is not there.
+        RecipeError: ``best.pt`` is not whole, or of a run under the paper's protocol, which leaks.
     """
+    if protocol_of(run, saved_run(run / "best.pt")) != "lesion":
+        raise RecipeError(
+            f"{run} was trained under the paper's protocol, on copies of the photos that its release would be measured "
+            "on: expected a run of the protocol lesion. Train the recipe without --protocol paper."
+        )
     student, recipe = load_student(run / "best.pt")
     sources = load_sources(recipe.sources, lists_of(recipe, run, paths.ROOT / "recipes"))  # or fail before the work
     train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
-    served, quantization = _quantized(student, recipe, train, val, out, calibrations)
+    served, backbone, quantization = _quantized(student, recipe, train, val, calibrations)
     fitted = calibrated(served, val, [entry.group for entry in validation])
     ood = fitted_ood(served, recipe, train, sources)
-    np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
-    np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
-    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
+    float_network = BytesIO()
+    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, float_network)
+    head = {part: getattr(served.engine.head, part) for part in HEAD_PARTS}
+    files = {
+        BACKBONE: backbone,
+        HEAD: arrays_file({**head, **exit_weights(student)}),
+        OOD: ood_file(ood),
+        FLOAT: float_network.getvalue(),
+    }
     manifest = {
         **_identity(recipe, version),
         "architecture": {"class": f"{Student.__module__}.{Student.__qualname__}", **asdict(recipe.student)},
@@ -120,9 +136,9 @@ def export(
             **quantization,
         },
         "reference": reference_output(served.engine),
-        "files": {name: file_entry(out / name) for name in (BACKBONE, HEAD, OOD, FLOAT)},
+        "files": {name: file_entry(file) for name, file in files.items()},
     }
-    path = write_manifest(out, manifest)
+    path = write_manifest(out, manifest, files)
     print(summary(manifest))
     return path
 
@@ -137,18 +153,18 @@ class Quantized:
 
 
 def _quantized(
-    student: Student, recipe: Recipe, train: ImageSet, val: ImageSet, out: Path, calibrations: Sequence[Calibration]
-) -> tuple[Quantized, dict[str, Any]]:
-    """Step 1: the float graph, its int8 form, and the trials that led to it."""
-    head, backbone = head_of(student), out / BACKBONE
+    student: Student, recipe: Recipe, train: ImageSet, val: ImageSet, calibrations: Sequence[Calibration]
+) -> tuple[Quantized, bytes, dict[str, Any]]:
+    """Step 1: the float graph, its int8 form as engine and as file, and the trials that led to it."""
+    head = head_of(student)
     with TemporaryDirectory() as folder:
-        float_path = Path(folder) / "float.onnx"
+        float_path, backbone = Path(folder) / "float.onnx", Path(folder) / BACKBONE
         export_backbone(student, float_path, recipe.input.size_px)
         reference = run_on(engine_of(float_path, head, recipe), val, "float on val").logits
         trials = _Trials(float_path, head, recipe, val, reference)
         tried = trials.choose(_some(train, recipe), calibrations, backbone)
-    engine = engine_of(backbone, head, recipe)
-    return Quantized(engine, run_on(engine, val, "int8 on val"), reference), tried
+        engine, file = engine_of(backbone, head, recipe), backbone.read_bytes()
+    return Quantized(engine, run_on(engine, val, "int8 on val"), reference), file, tried
 
 
 def calibrated(served: Quantized, val: ImageSet, lesions: Sequence[str]) -> dict[str, Any]:
@@ -266,6 +282,18 @@ def run_on(engine: Engine, part: ImageSet, what: str) -> Outputs:
     ]
     together = np.concatenate(pooled)
     return Outputs(engine.head.logits_of_pooled(together), together)
+
+
+def ood_file(ood: MahalanobisOOD) -> bytes:
+    """File of a release's out-of-distribution statistics."""
+    return arrays_file({"mean": ood.mean, "whitening": ood.whitening, "limit": np.float64(ood.limit)})
+
+
+def arrays_file(arrays: Mapping[str, Any]) -> bytes:
+    """NPZ file of these arrays."""
+    file = BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def _exits(engine: Engine, val: ImageSet) -> dict[str, dict[str, float]]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -54,13 +55,11 @@ def train_segmentation(
     engine = load_engine(weights)
     train, val = (extract_features(engine, entries, masks) for entries in (training, validation))
     network = fit(train, val, engine, recipe, say)
-    float_path, path = weights / "outline.part.onnx", weights / OUTLINE
-    try:
+    with TemporaryDirectory() as folder:
+        float_path, path = Path(folder) / "float.onnx", Path(folder) / OUTLINE
         export_network(network, float_path, engine.spec.size_px)
         _quantize(float_path, path, train, engine, recipe)
-        held = _parity(float_path, path, val, engine)
-    finally:
-        float_path.unlink(missing_ok=True)
+        held, file = _parity(float_path, path, val, engine), path.read_bytes()
     say(json.dumps(held))
     entry = {
         "file": OUTLINE,
@@ -72,8 +71,8 @@ def train_segmentation(
         "quantization": "static QDQ of the convolutions, per channel, u8 activations, s8 weights, reduced range",
         "parity": held,
     }
-    _add_to_manifest(weights, entry)
-    return path
+    _add_to_manifest(weights, entry, file)
+    return weights / OUTLINE
 
 
 def export_network(network: SegmentationNetwork, path: Path, size_px: int) -> None:
@@ -120,11 +119,11 @@ def _parity(float_path: Path, path: Path, val: SegmentationData, engine: Engine)
     return {"dice_int8_float_mean": float(np.mean(agreement)), "dice_int8_float_worst": float(np.min(agreement))}
 
 
-def _add_to_manifest(weights: Path, entry: dict[str, Any]) -> None:
+def _add_to_manifest(weights: Path, entry: dict[str, Any], file: bytes) -> None:
     content = load_manifest(weights).content
     content["outline"] = entry
-    content["files"][OUTLINE] = file_entry(weights / OUTLINE)
-    write_manifest(weights, content)
+    content["files"][OUTLINE] = file_entry(file)
+    write_manifest(weights, content, {OUTLINE: file})
 
 
 def add_figures(weights: Path, split: str, figures: dict[str, Any]) -> None:

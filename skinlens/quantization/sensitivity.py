@@ -1,7 +1,7 @@
 """Quantization sensitivity: each group of layers is quantized alone, all others stay in float."""
 
-import json
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from skinlens.atomic_file import replace_files, replace_json
 from skinlens.formatting import rounded_percent
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.engine import Engine
@@ -75,10 +76,12 @@ def draw_sensitivity(result: dict[str, Any], path: Path) -> None:
     axes.set_xlabel("mean distance of the logits from the float network; beside the bars: same class first")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
+    picture = BytesIO()
+    figure.savefig(picture, dpi=130)
+    replace_files({path: picture.getvalue()})
 
 
 def write(result: dict[str, Any], path: Path) -> None:
     """The figures, and the picture of them beside."""
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    replace_json(path, result)
     draw_sensitivity(result, path.with_suffix(".png"))

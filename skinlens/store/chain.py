@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 from sqlite_utils.db import Database
 
+from skinlens.atomic_file import PRIVATE, replace_text
 from skinlens.case_record import Subject
 from skinlens.store import validation
-from skinlens.store.atomic_file import replace_text
 from skinlens.store.mapping import Row, first, insert
 
 Object = Literal["patient", "lesion", "visit", "visits", "account", "token", "settings", "backup", "log", "store"]
@@ -153,7 +153,7 @@ def write_head(home: Path, now: Head) -> None:
 
 def put_head(home: Path, now: Head) -> None:
     """Replace the head file atomically; raises OSError where it cannot be written."""
-    replace_text(home / HEAD_FILE, json.dumps(now._asdict()) + "\n")
+    replace_text(home / HEAD_FILE, json.dumps(now._asdict()) + "\n", PRIVATE)
 
 
 def holds(db: Database, head: Head) -> bool:

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from skinlens.store.atomic_file import replace_text
+from skinlens.atomic_file import PRIVATE, replace_text
 from skinlens.wording.records import backup_offer
 
 FILE = "last-backup.json"
@@ -15,7 +15,7 @@ _MOST_BYTES = 10_000
 def keep(home: Path, path: str, made_at: str) -> None:
     """Store path and time of the last backup; where the disk is full or read-only, what was noted before stays."""
     with suppress(OSError):
-        replace_text(home / FILE, json.dumps({"path": path, "made_at": made_at}))
+        replace_text(home / FILE, json.dumps({"path": path, "made_at": made_at}), PRIVATE)
 
 
 def offer(home: Path) -> str:

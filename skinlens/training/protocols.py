@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,10 +27,17 @@ from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Augmentation, Recipe
 
 Protocol = Literal["lesion", "paper"]
+PAPER_ENDING = "-paper"
+"""Of the name of a run's folder."""
 PAPER_PER_CLASS = 10_000
 PAPER_TEST_SHARE = 0.1
 PAPER_CHANGES = replace(Augmentation.none(), flip=True, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05)
 """Brightness, contrast, hue, saturation and flips, as in the paper, which gives no ranges."""
+
+
+def protocol_of(run: Path, saved: Mapping[str, Any]) -> str:
+    """Protocol that a run was trained under, as its ``best.pt`` says; where it does not, as its folder's name does."""
+    return str(saved.get("protocol") or ("paper" if run.name.endswith(PAPER_ENDING) else "lesion"))
 
 
 @dataclass(frozen=True, eq=False)

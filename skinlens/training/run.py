@@ -8,14 +8,14 @@ from skinlens.training.distributed import process_group
 from skinlens.training.grid_search import search
 from skinlens.training.ham10000 import dataset_folder, load_index
 from skinlens.training.loop import train
-from skinlens.training.protocols import Protocol, paper_split
+from skinlens.training.protocols import PAPER_ENDING, Protocol, paper_split
 from skinlens.training.recipe import Recipe, Search, checked, load_recipe
 from skinlens.training.sources import keep_lists, with_sources
 
 
 def run_name(recipe: Path, seed: int | None, protocol: Protocol) -> str:
     """Name of a run's folder under ``runs/``."""
-    return recipe.stem + ("" if seed is None else f"-seed{seed}") + ("-paper" if protocol == "paper" else "")
+    return recipe.stem + ("" if seed is None else f"-seed{seed}") + (PAPER_ENDING if protocol == "paper" else "")
 
 
 def run_settings(recipe: Path, seed: int | None, protocol: Protocol) -> Recipe:

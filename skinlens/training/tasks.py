@@ -1,7 +1,7 @@
 """Training tasks: the network, its loss, and the learning rate of each of its parts."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from skinlens.errors import RecipeError, WeightsError
 from skinlens.labels import CODES
 from skinlens.networks.configs import TeacherConfig
 from skinlens.networks.plain_cnn import PlainCnn
-from skinlens.networks.pretrained import saved_run
+from skinlens.networks.pretrained import first_line, saved_run
 from skinlens.networks.student import Student, StudentOutput, load_imagenet
 from skinlens.networks.teacher import Branch, ConvolutionalBranch, Teacher, TeacherOutput
 from skinlens.training.augmentation import normalized
@@ -182,7 +182,7 @@ def make_task(recipe: Recipe) -> TrainingTask:
         if not path.is_file():
             raise RecipeError(f"The recipe {recipe.name} starts from weights at {path}, and there are none.")
         try:
-            task.network.load_state_dict(saved_run(path, path.read_bytes())["network"])
+            task.network.load_state_dict(saved_run(path, parts=("network",))["network"])
         except RuntimeError as problem:
             raise RecipeError(f"The weights at {path} do not fit the network of {recipe.name}: {problem}") from problem
     return task
@@ -220,7 +220,7 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
     content = path.read_bytes()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise RecipeError(f"{path} was changed since the run began. Keep it as it is, and begin the run again.")
-    saved = saved_run(path, content, "recipe")
+    saved = saved_run(path, content)
     del content
     recipe = recipe_from_dict(saved["recipe"])
     network: nn.Module
@@ -232,13 +232,18 @@ def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
         network = Branch(recipe.teacher)
     else:
         network = baseline(recipe)
+    fill(network, saved, path)
+    return network.eval(), recipe
+
+
+def fill(network: nn.Module, saved: Mapping[str, Any], path: Path) -> None:
+    """Put a run's weights into a network of its recipe. Raises WeightsError: they are those of another one."""
     try:
         network.load_state_dict(saved["network"])
-    except RuntimeError as problem:
+    except (RuntimeError, TypeError, AttributeError) as problem:
         raise WeightsError(
-            f"The weights in {path} do not fit the recipe that stands beside them: {problem}"
+            f"The weights in {path} do not fit the recipe that stands beside them: {first_line(problem)}"
         ) from problem
-    return network.eval(), recipe
 
 
 def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor, "n 3 s s"]:

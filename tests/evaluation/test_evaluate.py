@@ -84,6 +84,14 @@ def test_a_damaged_picture_is_named_and_not_counted(release: Path, tmp_path: Pat
     assert result["n"] == 7
 
 
+def test_no_picture_that_can_be_read(release: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jpg").write_bytes(b"no picture")
+    (tmp_path / "labels.csv").write_text("image_id,dx\na,mel\nb,nv\n")
+    with pytest.raises(DatasetError, match=f"None of the 2 pictures can be read, the first is {tmp_path / 'a.jpg'}"):
+        evaluate(load_classifier(release), tmp_path, tmp_path / "labels.csv", resamples=FEW)
+
+
 def test_no_picture_at_all(release: Path, labels: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"None of the 37 pictures .* expected files such as"):
         evaluate(load_classifier(release), tmp_path, labels)

@@ -8,6 +8,7 @@ import pytest
 
 from skinlens.cli import main
 from skinlens.explain import METHODS
+from tests.faults import files_of_at_most
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,61 @@ def test_the_explanation_methods_are_measured(
     words = capsys.readouterr().out
     assert "1 photos of val" in words
     assert "gates of the approximations" in words
+
+
+def test_figures_are_written_beside_what_they_were_measured_of(
+    ham10000: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the release that ships are not replaced by those of another."""
+    written: list[Path] = []
+    monkeypatch.setattr(
+        "skinlens.evaluation.explanations.evaluate_release", lambda weights, count, path: written.append(path)
+    )
+    monkeypatch.setattr("skinlens.quantization.sensitivity.sensitivity", lambda run, training, validation: {})
+    monkeypatch.setattr("skinlens.quantization.sensitivity.write", lambda result, path: written.append(path))
+    other, run = tmp_path / "other", tmp_path / "run"
+    assert main(["evaluate", "--explanations", "1", "--weights", str(other)]) == 0
+    assert main(["sensitivity", str(run)]) == 0
+    assert written == [other / "explanations-val.json", run / "quantization-sensitivity.json"]
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(other))
+    assert main(["evaluate", "--explanations", "1"]) == 0
+    assert written[2] == other / "explanations-val.json"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "found no JSON object (Expecting value"),
+        ("cut {", "found no JSON object (Expecting value"),
+        ("[]", "found no JSON object."),
+        ('{"a": 1}', "found the keys a."),
+        ('{"protocols": {"lesion": {"rows": [1]}, "paper": {"rows": []}}, "bootstrap": {}, "created_at": ""}', "found"),
+    ],
+)
+def test_a_file_that_holds_no_table_is_refused_before_anything_is_measured(
+    ham10000: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, words: str
+) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(content)
+    assert main(["ablation", "--runs", str(tmp_path), "--json", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"skinlens: {path} is there and holds no table of earlier runs: expected one that --json")
+    assert words in said
+    assert path.read_text() == content
+
+
+def test_a_disk_that_is_full_is_said_with_the_file(
+    ham10000: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "figures.json"
+    path.write_text("old")
+    result = {"table": "x" * 9000, "missing_ids": [], "unreadable_ids": []}
+    monkeypatch.setattr("skinlens.evaluation.evaluate.evaluate", lambda *given: result)
+    with files_of_at_most(8192):
+        status = main(["evaluate", "--images", ".", "--labels", "labels.csv", "--json", str(path)])
+    assert status == 2
+    assert capsys.readouterr().err == f"skinlens: {path}: File too large\n"
+    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("command", [["outline-train"], ["evaluate", "--explanations"]])

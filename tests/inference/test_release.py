@@ -15,6 +15,7 @@ from skinlens.inference import manifest_schema as releases
 from skinlens.inference import release
 from skinlens.inference.release import BUNDLED, load_engine, load_manifest, write_manifest
 from skinlens.segmentation.head import load_segmentation_head
+from tests.faults import files_of_at_most
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -95,6 +96,16 @@ def test_a_new_manifest_for_the_folder_that_ships_is_bound_to_the_code(shipped: 
     (tmp_path / "mine").mkdir()
     write_manifest(tmp_path / "mine", content | {"version": "10"})  # one of one's own leaves the code alone
     assert json.loads(releases.BUNDLED_RELEASE.read_text())["version"] == "9.9"
+
+
+def test_a_release_is_written_whole_or_not_at_all(shipped: Path, tmp_path: Path) -> None:
+    """Its files, the manifest and what the code knows of it: a disk that is full leaves the release of before."""
+    before = {path: path.read_bytes() for path in (*shipped.iterdir(), tmp_path / "bundled.json")}
+    content = load_manifest(shipped).content | {"version": "9.9"}
+    with files_of_at_most(8192), pytest.raises(OSError, match="File too large") as refused:
+        write_manifest(shipped, content, {"head.npz": b"new"})
+    assert refused.value.filename == str(shipped / "manifest.json")
+    assert {path: path.read_bytes() for path in (*shipped.iterdir(), tmp_path / "bundled.json")} == before
 
 
 def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
+from skinlens.errors import WeightsError
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import to_batch
 from skinlens.imaging.synthetic import draw_synthetic_lesion
@@ -66,6 +67,15 @@ def test_the_drawn_example_gets_the_answer_that_its_manifest_holds(recalibrated:
     photo = photo_from_pixels(draw_synthetic_lesion(REFERENCE_SEED), "drawn")
     expected = load_manifest(recalibrated).content["reference"]["logits"]
     assert_near(engine.logits(to_batch([photo], engine.spec))[0], expected, NETWORK)
+
+
+def test_the_release_that_it_is_made_from_is_no_place_for_it(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(release)
+    before = (release / "manifest.json").read_bytes()
+    for out in (release, release / ".." / release.name, tmp_path / "link"):
+        with pytest.raises(WeightsError, match="expected another folder"):
+            recalibrate(release, [], [], out, turns=TURNS, version="1")
+    assert (release / "manifest.json").read_bytes() == before
 
 
 def _sha256(path: Path) -> str:

@@ -1,15 +1,18 @@
 """Which quantized file becomes the release."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from skinlens.errors import RecipeError, WeightsError
 from skinlens.inference.release import load_engine
 from skinlens.quantization import release_builder
 from skinlens.quantization.release_builder import (
     Quantized,
+    export,
     fastest_that_agrees,
     fitted_ood,
     run_on,
@@ -81,3 +84,21 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     without = fitted_ood(served, recipe, parts["train"], [])
     assert with_source.distance(strange) <= with_source.limit
     assert without.distance(strange) > without.limit
+
+
+@pytest.mark.parametrize(("name", "mark"), [("hsb", {"protocol": "paper"}), ("hsb-paper", {})])
+def test_a_run_that_learned_from_copies_of_what_measures_it_is_no_release(
+    tmp_path: Path, name: str, mark: dict[str, str]
+) -> None:
+    """What its weights say counts; of a run from before they said it, the name of its folder."""
+    (tmp_path / name).mkdir()
+    torch.save({"recipe": asdict(Recipe(name="hsb")), "network": {}, **mark}, tmp_path / name / "best.pt")
+    with pytest.raises(RecipeError, match=f"{tmp_path / name} was trained under the paper's protocol"):
+        export(tmp_path / name, [], [], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_cut_off_are_named(tmp_path: Path) -> None:
+    (tmp_path / "best.pt").write_bytes(b"PK")
+    with pytest.raises(WeightsError, match=f"{tmp_path / 'best.pt'} cannot be read as weights"):
+        export(tmp_path, [], [], tmp_path / "out")

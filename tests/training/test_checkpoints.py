@@ -112,7 +112,7 @@ def test_a_run_that_is_killed_while_it_saves_ends_with_the_files_of_one_that_was
     monkeypatch.undo()
     training.train(recipe, photos, broken)
     assert [line | {"seconds": 0} for line in log(broken)] == [line | {"seconds": 0} for line in log(whole)]
-    answers = [np.load(run / checkpoints.PREDICTIONS)["logits"] for run in (whole, broken)]
+    answers = [np.load(run / checkpoints.PREDICTIONS, allow_pickle=False)["logits"] for run in (whole, broken)]
     np.testing.assert_array_equal(*answers)
     networks = [torch.load(run / "best.pt", weights_only=True)["network"] for run in (whole, broken)]
     assert all(torch.equal(value, networks[1][name]) for name, value in networks[0].items())

@@ -93,8 +93,8 @@ def test_a_run_that_diverges_says_so_and_keeps_nothing_of_that_epoch(photos: Tra
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"a": 1}, r"other\.pt holds no network and no recipe: expected the best\.pt of a run, found a\."),
-        ([1, 2], r"other\.pt holds no network and no recipe: .* found list\."),
+        ({"a": 1}, r"other\.pt holds no recipe and no network: expected the best\.pt of a run, found a\."),
+        ([1, 2], r"other\.pt holds no recipe and no network: .* found list\."),
         ({"recipe": {"name": "x"}, "network": [1]}, r"other\.pt holds no network: .* found recipe, network\."),
         ({"recipe": {"name": "x"}, "network": {}}, r"other\.pt do not fit the recipe that stands beside them"),
         (None, r"other\.pt cannot be read as weights"),

@@ -1,16 +1,19 @@
 """The mean of the weights of several runs: what it is, and which runs have none."""
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from skinlens.errors import RecipeError
+from skinlens.errors import RecipeError, WeightsError
 from skinlens.networks.student import Student
+from skinlens.training.loop import load_student
 from skinlens.training.model_soup import average
 from skinlens.training.recipe import Recipe
 from skinlens.training.tasks import load_network
+from tests.faults import files_of_at_most
 from tests.tiny_release import RECIPE
 
 pytestmark = pytest.mark.slow
@@ -49,10 +52,12 @@ def test_a_mean_of_one_run_is_that_run(tmp_path: Path) -> None:
     assert all(torch.equal(value, mean[name]) for name, value in weights(only).items())
 
 
-@pytest.mark.parametrize("shares", [[1.0], [1.0, 0.0], [1.0, -1.0], []])
+@pytest.mark.parametrize(
+    "shares", [[1.0], [1.0, 0.0], [1.0, -1.0], [], [1.0, math.nan], [math.inf, 1.0], [1e39, 1.0], [1.0, 1e-50]]
+)
 def test_shares_that_are_none(tmp_path: Path, shares: list[float]) -> None:
     runs = [make_run(tmp_path / name, RECIPE, 1) for name in ("first", "second")]
-    with pytest.raises(RecipeError, match="one share above 0 for each run"):
+    with pytest.raises(RecipeError, match=r"for each run one share from 0\.001 to 1000\.0; found"):
         average(runs, shares, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
@@ -77,3 +82,66 @@ def test_a_leaky_run_is_not_mixed_in(tmp_path: Path) -> None:
 def test_no_run_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"best\.pt"):
         average([tmp_path / "nothing"], [1], tmp_path / "mean")
+
+
+@pytest.mark.parametrize("name", ["best.pt", "checkpoint.pt", "log.jsonl", "val_logits.npz"])
+def test_a_run_that_is_there_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    run, out = make_run(tmp_path / "run", RECIPE, 1), tmp_path / "mean"
+    before = (run / "best.pt").read_bytes()
+    with pytest.raises(RecipeError, match=f"{run} holds a run already: .* found best.pt in it"):
+        average([run], [1], run)
+    assert (run / "best.pt").read_bytes() == before
+    out.mkdir()
+    (out / name).write_bytes(b"hours of work")
+    with pytest.raises(RecipeError, match=f"found {name} in it"):
+        average([run], [1], out)
+    assert [path.read_bytes() for path in out.iterdir()] == [b"hours of work"]
+
+
+def test_a_mean_that_cannot_be_written_leaves_no_half(tmp_path: Path) -> None:
+    run, out = make_run(tmp_path / "run", RECIPE, 1), tmp_path / "mean"
+    with files_of_at_most(4096), pytest.raises(OSError, match="File too large") as refused:
+        average([run], [1], out)
+    assert refused.value.filename == str(out / "best.pt")
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as weights"),
+        (b"PK\x03\x04 cut", "cannot be read as weights"),
+        ({"weights": 1}, "holds no recipe and no network"),
+        ([1], "holds no recipe and no network"),
+        ({"recipe": asdict(RECIPE)}, "holds no network"),
+        ({"recipe": asdict(RECIPE), "network": {"x": torch.zeros(1)}}, "have no mean"),
+    ],
+)
+def test_a_file_that_is_cut_off_or_no_run_is_named(tmp_path: Path, content: object, message: str) -> None:
+    good, bad = make_run(tmp_path / "good", RECIPE, 1), tmp_path / "bad"
+    bad.mkdir()
+    if isinstance(content, bytes):
+        (bad / "best.pt").write_bytes(content)
+    else:
+        torch.save(content, bad / "best.pt")
+    with pytest.raises((RecipeError, WeightsError), match=message) as refused:
+        average([good, bad], [1, 1], tmp_path / "mean")
+    assert str(bad) in str(refused.value)
+    for load in (load_network, load_student):
+        with pytest.raises(WeightsError, match=r"cannot be read as weights|holds no|do not fit the recipe"):
+            load(bad / "best.pt")
+
+
+def test_weights_that_diverged_have_no_mean(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", RECIPE, 1, network={"x": torch.tensor([math.nan])})
+    with pytest.raises(RecipeError, match="not finite, in x"):
+        average([run], [1], tmp_path / "mean")
+
+
+def test_a_leaky_run_from_before_runs_said_it_is_known_by_its_folder(tmp_path: Path) -> None:
+    honest = make_run(tmp_path / "honest", RECIPE, 1)
+    leaky = make_run(tmp_path / "hsb-paper", RECIPE, 1, protocol="")
+    with pytest.raises(RecipeError, match="different protocols"):
+        average([honest, leaky], [1, 1], tmp_path / "mean")
+    best = average([leaky], [1], tmp_path / "mean")
+    assert torch.load(best, weights_only=True)["protocol"] == "paper"
