@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from skinlens.atomic_file import replace_files, replace_text
 from skinlens.errors import RecipeError
 from skinlens.records import Array
 from skinlens.training.protocols import Protocol, TrainingData
@@ -141,27 +143,24 @@ def save_epoch(
     """
     if best is not None:
         weights = {**origin.content(), "network": state["averaged"].state_dict(), "val": history[-1]}
-        _save(run / "best.pt", weights)
-        _save(run / "float16.pt", weights | {"network": in_half(weights["network"])})
+        save(run / "best.pt", weights)
+        save(run / "float16.pt", weights | {"network": in_half(weights["network"])})
         write_predictions(run / PREDICTIONS, origin.recipe, *best)
     parts = {name: state[name].state_dict() for name in PARTS}
-    _save(run / "checkpoint.pt", {**origin.content(), "history": history, **parts})
+    save(run / "checkpoint.pt", {**origin.content(), "history": history, **parts})
     write_log(run, history)
 
 
 def write_log(run: Path, history: list[EpochLog]) -> None:
     """Write one JSON line an epoch."""
-    waiting = run / "log.part"
-    waiting.write_text("".join(json.dumps(line) + "\n" for line in history), encoding="utf-8")
-    _put(waiting, run / LOG)
+    replace_text(run / LOG, "".join(json.dumps(line) + "\n" for line in history))
 
 
 def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], labels: Int64[Array, " n"]) -> None:
     """Keep a run's answers to ``val``: the figures of a network whose weights are too large to keep."""
-    waiting = path.with_suffix(".part")
-    with waiting.open("wb") as file:
-        np.savez(file, logits=logits, labels=labels, recipe=np.array(json.dumps(asdict(recipe))))
-    _put(waiting, path)
+    content = BytesIO()
+    np.savez(content, logits=logits, labels=labels, recipe=np.array(json.dumps(asdict(recipe))))
+    replace_files({path: content.getvalue()})
 
 
 def in_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -169,14 +168,13 @@ def in_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
 
 
-def _save(path: Path, content: dict[str, Any]) -> None:
+def save(path: Path, content: Any) -> None:
+    """Replacement of a file of torch as a whole, without a copy of it in memory: hundreds of megabytes for a teacher.
+
+    One name for what is not whole yet: a run that is killed again and again leaves one such file, not many.
+    """
     waiting = path.with_suffix(".part")
     torch.save(content, waiting)
-    _put(waiting, path)
-
-
-def _put(waiting: Path, path: Path) -> None:
-    """Put a file that is written whole in the place of the one before, also if the power fails."""
     with waiting.open("rb") as file:
         os.fsync(file.fileno())
     waiting.replace(path)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from skinlens.errors import RecipeError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.networks.teacher import Teacher, TeacherOutput
+from skinlens.training.checkpoints import save
 from skinlens.training.recipe import Recipe
 from skinlens.training.tasks import load_network, logits_of, to_input
 
@@ -107,9 +108,7 @@ class TeacherLogitsCache:
         if self._complete or self._known is None or any(cached.isnan().any() for cached in self._known):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = self._path.with_suffix(".part")
-        torch.save([cached.half() for cached in self._known], waiting)
-        waiting.replace(self._path)
+        save(self._path, [cached.half() for cached in self._known])
 
 
 def mean_logits(first: Float32[Tensor, "n k"], second: Float32[Tensor, "n k"]) -> Float32[Tensor, "n k"]:

@@ -68,13 +68,13 @@ def middle_of_melanoma(bins: Sequence[Mapping[str, Any]]) -> str:
         bins: Of the reliability diagram of melanoma; the edges of fifteen bins lie at 20 and 60 %.
     """
     middle = [entry for entry in bins if 0.2 <= entry["stated"] < 0.6]
-    photos = sum(entry["n"] for entry in middle)
-    if not photos:
+    count = sum(entry["n"] for entry in middle)
+    if not count:
         return ""
-    stated = sum(entry["n"] * entry["stated"] for entry in middle) / photos
+    stated = sum(entry["n"] * entry["stated"] for entry in middle) / count
     melanomas = round(sum(entry["n"] * entry["happened"]["value"] for entry in middle))
     return (
-        f"In {counted(photos, 'photo')}, melanoma's probability lies between 20 and 60 %, and averages "
+        f"In {counted(count, 'photo')}, melanoma's probability lies between 20 and 60 %, and averages "
         f"{rounded_percent(stated)}; {grouped(melanomas)} of them are melanomas "
-        f"({rounded_percent(melanomas / photos)})."
+        f"({rounded_percent(melanomas / count)})."
     )

@@ -13,16 +13,10 @@ from skinlens.errors import RecipeError
 from skinlens.training import checkpoints
 from skinlens.training import loop as training
 from skinlens.training.photos import PhotoSet
-from skinlens.training.protocols import TrainingData, lesion_disjoint_split
-from tests.tiny_release import RECIPE, draw_dataset
+from skinlens.training.protocols import TrainingData
+from tests.tiny_release import RECIPE
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
-    folder = tmp_path_factory.mktemp("drawn")
-    return lesion_disjoint_split(draw_dataset(folder / "train", 1, 4), draw_dataset(folder / "val", 2, 1), RECIPE)
 
 
 def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: TrainingData, tmp_path: Path) -> None:
@@ -95,7 +89,7 @@ class KilledError(Exception):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("last_step", ["write_predictions", "_save", "write_log"])
+@pytest.mark.parametrize("last_step", ["write_predictions", "save", "write_log"])
 def test_a_run_that_is_killed_while_it_saves_ends_with_the_files_of_one_that_was_not(
     photos: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
 ) -> None:

@@ -23,12 +23,6 @@ from tests.tiny_release import RECIPE, draw_dataset
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
-    folder = tmp_path_factory.mktemp("drawn")
-    return lesion_disjoint_split(draw_dataset(folder / "train", 1, 4), draw_dataset(folder / "val", 2, 1), RECIPE)
-
-
 def test_a_run_leaves_its_curves(photos: TrainingData, tmp_path: Path) -> None:
     training.train(replace(RECIPE, epochs=1), photos, tmp_path)
     assert (tmp_path / "curves.png").stat().st_size > 1000
